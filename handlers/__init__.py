@@ -1,0 +1,1 @@
+"""One file per job type: the part an adopting team edits."""

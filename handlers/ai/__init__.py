@@ -1,0 +1,1 @@
+"""AI providers: what turns extracted text into an analysis and cards."""

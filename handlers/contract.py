@@ -1,0 +1,161 @@
+"""What a handler is given and what it may say: the one import of every file in `handlers/`.
+
+A handler is a plain function in `handlers/<job type>.py`, marked with `@handler`. It gets a typed
+payload and a `Context`, and returns a pydantic model: the job's output, which `resolve_jobs` applies
+to the tables in the same transaction that marks the job done. What else it may say, it raises:
+
+    Outcome
+    ├── Reject      this can never succeed: the job fails now, with a sentence its owner understands
+    ├── Retry       this may pass: try again after a while, one attempt charged
+    └── Snooze      not yet: come back later, no attempt charged
+
+Any other exception is a retry with the type's usual backoff. A job can run twice (a worker may die
+after the work and before the answer), so whatever a handler does beyond its output has to be safe to
+repeat: uploads overwrite the same path, requests carry the job's id as their key.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar, get_args, get_type_hints
+
+from pydantic import BaseModel, ConfigDict
+
+Payload = TypeVar("Payload", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
+HandlerFunction = Callable[["Job[Any]", "Context"], BaseModel]
+
+DEFAULT_TIMEOUT_SECONDS = 60
+
+
+class Outcome(Exception):  # noqa: N818 - an outcome is said, not suffered
+    """Base of what a handler may say instead of returning."""
+
+
+class Reject(Outcome):
+    """The job can never succeed: a damaged file, an unsupported kind. `Retry` is for what may pass.
+
+    The reason is shown to the file's owner, so it is a sentence without internals.
+    """
+
+
+class Retry(Outcome):
+    """The job failed for a reason that may pass. `after` is in seconds; without it the type's backoff."""
+
+    def __init__(self, reason: str, *, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class Snooze(Outcome):
+    """It is not time yet: run again in `seconds`, without charging an attempt."""
+
+    def __init__(self, reason: str, *, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class FilePayload(BaseModel):
+    """The payload of every job that the storage trigger writes: one uploaded object version."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: int
+    bucket: str
+    path: str
+    version: str
+    mime_type: str | None = None  # what the uploader claimed; the bytes decide
+    size: int | None = None  # bytes
+
+
+@dataclass(frozen=True)
+class Job(Generic[Payload]):
+    """One attempt at one job, as the claim handed it out."""
+
+    id: int
+    org_id: str
+    type: str
+    payload: Payload
+    attempts: int  # this one included
+    max_attempts: int
+    parents: Mapping[str, Any]  # job type -> output of the job this one waited for
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a decoder answered from the sandbox: JSON facts and the files it wrote, by name."""
+
+    facts: dict[str, Any]
+    files: dict[str, bytes]
+
+
+class Context(Protocol):
+    """The world as a handler sees it. Everything here may raise what ends the job; let it pass."""
+
+    def seconds_left(self) -> float:
+        """Seconds until this job is stopped: its timeout or the tick's budget, whichever ends first."""
+        ...
+
+    def progress(self, done: float, note: str = "") -> None:
+        """Reports `done` (0 to 1); sent with the next heartbeat. Raises when the job was cancelled."""
+        ...
+
+    def download(self, bucket: str, path: str) -> bytes:
+        """Reads a stored object into memory. Raises `Reject` if it is gone, `Retry` if storage is down."""
+        ...
+
+    def download_to_file(self, bucket: str, path: str, *, max_bytes: int | None = None) -> Path:
+        """Streams a stored object into the job's private folder; `Reject` above `max_bytes`."""
+        ...
+
+    def upload(self, bucket: str, path: str, data: bytes, content_type: str) -> None:
+        """Stores an object, over an existing one if there is one, so a second run is harmless."""
+        ...
+
+    def decode(self, decoder: str, source: Path, *, memory_mb: int = 1024, **options: Any) -> Decoded:
+        """Runs `handlers.media.<module>:<function>` on a file in the sandboxed child.
+
+        Untrusted bytes are decoded only there. Raises `Reject` with the decoder's own sentence for a
+        damaged or refused file, and for one that kills the child or exceeds its limits twice.
+        """
+        ...
+
+    def parent(self, job_type: str, model: type[Model]) -> Model:
+        """The output of the job of that type which this one waited for."""
+        ...
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A registered handler: the function, its payload model and its time limit in seconds."""
+
+    job_type: str
+    function: HandlerFunction
+    payload_model: type[BaseModel]
+    timeout: float
+
+    def __call__(self, job: Job[Any], context: Context) -> BaseModel:
+        return self.function(job, context)
+
+
+def handler(*, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Callable[[HandlerFunction], Handler]:
+    """Marks a function as the handler of the job type it is named after.
+
+    The function's first parameter says what its payload is: `job: Job[FilePayload]`. `timeout` is in
+    seconds; a value in `job_types.timeout_seconds` wins, so that operators can change it without a deploy.
+    """
+
+    def register(function: HandlerFunction) -> Handler:
+        first = next(iter(inspect.signature(function).parameters), None)
+        arguments = get_args(get_type_hints(function).get(first or ""))
+        if len(arguments) != 1 or not (
+            isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel)
+        ):
+            message = f"handler {function.__name__}: annotate its first parameter as Job[YourPayloadModel]"
+            raise TypeError(message)
+        return Handler(function.__name__, function, arguments[0], timeout)
+
+    return register

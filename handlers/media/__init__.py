@@ -1,0 +1,1 @@
+"""Decoders for untrusted bytes; they run in the sandboxed child only."""
