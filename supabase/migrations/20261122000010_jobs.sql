@@ -1,0 +1,147 @@
+-- jobs: one row is one piece of work; everything else in this folder moves these rows along.
+--
+--   waiting ──► queued ──► processing ──► done
+--   (parents)     ▲            │   │
+--                 ├── retry ───┘   └────► failed      (a dead letter: permanent, or attempts used up)
+--                 └── lease expired, snooze, release
+--   waiting, queued, processing ──► cancelled         (operator, newer upload, file deleted, parent failed)
+--
+-- Who moves a job: enqueue_jobs makes it (waiting or queued); claim_jobs hands it out (processing) and
+-- takes it back when its lease ran out; resolve_jobs ends the attempt; the storage trigger and cancel_job
+-- cancel; retry_job brings a dead letter back. Only functions write here, and each of them changes a
+-- processing row only while the row still carries the lease token it was given.
+--
+-- Lock order everywhere: jobs by ascending id, then ingested_files by ascending id. A child's id is always
+-- above its parents' ids, so walking down a flow keeps the order.
+
+create table public.job_types (
+  type text primary key check (type = '*' or type ~ '^[a-z][a-z0-9_]{0,62}$'),
+  max_attempts int check (max_attempts between 1 and 100),
+  max_crashes int check (max_crashes between 1 and 100),
+  backoff_seconds numeric check (backoff_seconds >= 0),
+  backoff_cap_seconds numeric check (backoff_cap_seconds >= 0),
+  timeout_seconds int check (timeout_seconds between 1 and 86400),
+  apply_function text check (apply_function ~ '^[a-z_][a-z0-9_]*$'),
+  description text,
+  constraint the_default_policy_is_complete check (
+    type <> '*' or (max_attempts is not null and max_crashes is not null
+      and backoff_seconds is not null and backoff_cap_seconds is not null))
+);
+comment on table public.job_types is
+  'Policy per job type. A null takes the value of the row ''*''; a type without a row is all defaults.';
+comment on column public.job_types.timeout_seconds is 'Wins over the handler''s own timeout when set.';
+comment on column public.job_types.apply_function is
+  'Function public.<name>(job public.jobs, output jsonb) that writes a done job''s output, in the same transaction.';
+comment on column public.job_types.max_crashes is
+  'How many leases may expire (worker killed, out of memory) before the job is a dead letter.';
+
+insert into public.job_types (type, max_attempts, max_crashes, backoff_seconds, backoff_cap_seconds, description)
+values ('*', 5, 3, 300, 3600, 'What holds for every type that does not say otherwise');
+
+create table public.job_queue_settings (
+  only_row boolean primary key default true check (only_row),
+  processing_enabled boolean not null default true,
+  paused_reason text,
+  paused_at timestamptz,
+  lease_seconds int not null default 120 check (lease_seconds between 10 and 3600),
+  http_timeout_ms int not null default 55000 check (http_timeout_ms between 1000 and 300000),
+  constraint a_pause_has_a_time check (processing_enabled = (paused_at is null))
+);
+comment on table public.job_queue_settings is 'The switches of the whole queue: exactly one row.';
+comment on column public.job_queue_settings.http_timeout_ms is
+  'How long invoke_cron_tick waits for the worker. Keep: tick budget < this < schedule < lease.';
+insert into public.job_queue_settings default values;
+
+create table public.jobs (
+  id bigint generated always as identity primary key,
+  org_id text not null check (btrim(org_id) <> ''),
+  type text not null check (type ~ '^[a-z][a-z0-9_]{0,62}$'),
+  payload jsonb not null default '{}' check (jsonb_typeof(payload) = 'object'),
+  status text not null default 'queued'
+    check (status in ('waiting', 'queued', 'processing', 'done', 'failed', 'cancelled')),
+  priority int not null default 0 check (priority between -1000 and 1000),
+  run_at timestamptz not null default now(),
+  attempts int not null default 0 check (attempts >= 0),
+  crashes int not null default 0 check (crashes >= 0),
+  max_attempts int not null check (max_attempts between 1 and 100),
+  idempotency_key text not null check (idempotency_key <> ''),
+  file_id bigint,
+  waiting_for int not null default 0 check (waiting_for >= 0),
+  worker_id uuid,
+  lease_token uuid,
+  lease_expires_at timestamptz,
+  progress jsonb,
+  output jsonb,
+  last_error text,
+  cancelled_by bigint,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  started_at timestamptz,
+  completed_at timestamptz,
+  constraint a_lease_belongs_to_processing check (
+    (status = 'processing') = (lease_token is not null)
+    and (lease_token is null) = (worker_id is null)
+    and (lease_token is null) = (lease_expires_at is null)),
+  constraint an_end_has_a_time check (
+    (status in ('done', 'failed', 'cancelled')) = (completed_at is not null)),
+  constraint waiting_means_parents check ((status = 'waiting') = (waiting_for > 0) or status = 'cancelled'),
+  constraint attempts_within_bounds check (attempts <= max_attempts)
+) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
+comment on table public.jobs is 'The queue. Read it freely; write it through the functions only.';
+comment on column public.jobs.attempts is 'Attempts that were charged: released, snoozed and crashed ones are given back.';
+comment on column public.jobs.crashes is 'Leases that ran out: counted apart from errors.';
+comment on column public.jobs.lease_token is 'Fresh for every claim; whoever does not hold it cannot change the job.';
+comment on column public.jobs.cancelled_by is 'The failed job of its flow because of which this one was cancelled: retrying that one revives this one.';
+comment on column public.jobs.waiting_for is 'Parents that are not done yet.';
+
+-- The same work twice at the same time is the same job. Retry and reclaim stay inside this set of
+-- statuses, so completing a job can never collide with a newer sibling.
+create unique index jobs_unfinished_once on public.jobs (org_id, idempotency_key)
+  where status in ('waiting', 'queued', 'processing');
+create index jobs_claimable on public.jobs (priority desc, run_at, id) where status = 'queued';
+create index jobs_due on public.jobs (run_at) where status = 'queued';
+create index jobs_leased on public.jobs (id) where status = 'processing';
+create index jobs_dead_letters on public.jobs (completed_at) where status = 'failed';
+create index jobs_of_file on public.jobs (file_id, id) where file_id is not null;
+
+create table public.job_parents (
+  job_id bigint not null references public.jobs (id) on delete cascade,
+  parent_id bigint not null references public.jobs (id) on delete cascade,
+  primary key (job_id, parent_id),
+  check (parent_id < job_id)
+);
+comment on table public.job_parents is 'Which job of a flow waits for which.';
+create index job_parents_by_parent on public.job_parents (parent_id);
+
+create table public.job_runs (
+  id bigint generated always as identity primary key,
+  job_id bigint not null references public.jobs (id) on delete cascade,
+  org_id text not null,
+  type text not null,
+  attempt int not null,
+  worker_id uuid not null,
+  lease_token uuid not null,
+  outcome text not null
+    check (outcome in ('done', 'retry', 'failed', 'snooze', 'release', 'superseded', 'cancelled', 'error', 'crash')),
+  error text,
+  duration_ms int,
+  started_at timestamptz not null,
+  finished_at timestamptz not null default now()
+);
+comment on table public.job_runs is 'One row per attempt and what became of it: the audit trail.';
+create index job_runs_of_job on public.job_runs (job_id, attempt);
+create index job_runs_of_org on public.job_runs (org_id, finished_at);
+
+-- Read by claim_jobs and resolve_jobs: the policy of each listed type, and of '*' for all others.
+create view public.job_policies with (security_invoker = on) as
+select
+  t.type,
+  coalesce(t.max_attempts, d.max_attempts) as max_attempts,
+  coalesce(t.max_crashes, d.max_crashes) as max_crashes,
+  coalesce(t.backoff_seconds, d.backoff_seconds) as backoff_seconds,
+  coalesce(t.backoff_cap_seconds, d.backoff_cap_seconds) as backoff_cap_seconds,
+  coalesce(t.timeout_seconds, d.timeout_seconds) as timeout_seconds,
+  t.apply_function
+from public.job_types t cross join public.job_types d
+where d.type = '*';
+comment on view public.job_policies is 'job_types with the defaults filled in; ''*'' itself is the policy of unlisted types.';

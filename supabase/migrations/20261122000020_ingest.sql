@@ -1,0 +1,285 @@
+-- ingest: an upload becomes a row in ingested_files and the jobs of its flow, in the commit that stores it.
+--
+-- Storage fires row triggers twice for one upload: first in a probe that is always rolled back
+-- (version = '1'), then for real. Identity of an upload is (object id, version): the id survives
+-- overwrites, the version does not.
+
+create table public.ingested_files (
+  id bigint generated always as identity primary key,
+  org_id text not null check (btrim(org_id) <> ''),
+  object_id uuid not null,
+  version text not null,
+  bucket_id text not null,
+  path text not null,
+  mime_type text,
+  size bigint,
+  etag text,
+  owner_id text,
+  created_at timestamptz not null default now(),
+  superseded_at timestamptz,
+  deleted_at timestamptz,
+  unique (object_id, version)
+);
+comment on table public.ingested_files is 'One row per uploaded object version; the newest that is not deleted is the file.';
+comment on column public.ingested_files.mime_type is 'What the uploader claimed. The handlers look at the bytes.';
+create unique index ingested_files_one_current on public.ingested_files (object_id)
+  where superseded_at is null and deleted_at is null;
+create index ingested_files_of_org on public.ingested_files (org_id, created_at);
+create index ingested_files_by_path on public.ingested_files (bucket_id, path);
+
+alter table public.jobs add constraint jobs_file_id_fkey
+  foreign key (file_id) references public.ingested_files (id);
+
+create table public.ingest_routes (
+  id bigint generated always as identity primary key,
+  name text not null unique,
+  bucket_id text not null check (bucket_id <> 'thumbnails'),
+  path_pattern text not null default '%',
+  mime_pattern text not null default '%',
+  flow jsonb not null check (jsonb_typeof(flow) = 'array'),
+  active boolean not null default true
+);
+comment on table public.ingest_routes is
+  'Which upload starts which flow. Patterns are LIKE patterns; every active route that matches starts its flow.';
+comment on column public.ingest_routes.flow is
+  'As for enqueue_jobs, without org_id: [{"ref", "type", "after", "priority", "max_attempts", "payload"}].';
+create index ingest_routes_by_bucket on public.ingest_routes (bucket_id) where active;
+
+create table public.ingest_failures (
+  id bigint generated always as identity primary key,
+  object_id uuid,
+  version text,
+  bucket_id text,
+  path text,
+  operation text not null,
+  error text not null,
+  created_at timestamptz not null default now()
+);
+comment on table public.ingest_failures is
+  'Uploads that were stored but not enqueued, with the reason: shown by queue_health().';
+create index ingest_failures_latest on public.ingest_failures (created_at);
+
+create table public.file_analyses (
+  file_id bigint primary key references public.ingested_files (id) on delete cascade,
+  org_id text not null,
+  kind text not null,
+  mime_type text,
+  mime_mismatch boolean not null default false,
+  title text,
+  language text,
+  summary text,
+  topics text[] not null default '{}',
+  key_terms text[] not null default '{}',
+  pages int,
+  duration_seconds double precision,
+  width int,
+  height int,
+  content jsonb not null default '[]',
+  notes text[] not null default '{}',
+  provider text,
+  degraded boolean not null default false,
+  content_sha256 text,
+  created_at timestamptz not null default now()
+);
+comment on table public.file_analyses is 'What analyze_file found out about a file version.';
+create index file_analyses_of_org on public.file_analyses (org_id);
+
+create table public.thumbnails (
+  id bigint generated always as identity primary key,
+  file_id bigint not null references public.ingested_files (id) on delete cascade,
+  org_id text not null,
+  size int not null,
+  bucket_id text not null,
+  path text not null,
+  width int not null,
+  height int not null,
+  bytes int not null,
+  placeholder text,
+  created_at timestamptz not null default now(),
+  unique (file_id, size)
+);
+comment on table public.thumbnails is 'The pictures that create_thumbnail stored, one row per file version and size.';
+create index thumbnails_of_org on public.thumbnails (org_id);
+
+create table public.cards (
+  id uuid primary key default gen_random_uuid(),
+  file_id bigint not null references public.ingested_files (id) on delete cascade,
+  object_id uuid not null,
+  org_id text not null,
+  card_key text not null,
+  type text not null check (type in ('basic', 'cloze')),
+  front text not null,
+  back text not null,
+  hint text,
+  tags text[] not null default '{}',
+  source jsonb not null default '{}',
+  difficulty real,
+  confidence real,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (object_id, card_key)
+);
+comment on table public.cards is 'One set of cards per stored object; a card keeps its id when the file is processed again.';
+create index cards_of_file on public.cards (file_id);
+create index cards_of_org on public.cards (org_id);
+
+insert into storage.buckets (id, name, public) values ('ingest', 'ingest', false), ('thumbnails', 'thumbnails', false)
+on conflict (id) do nothing;
+
+insert into public.ingest_routes (name, bucket_id, flow) values (
+  'uploads', 'ingest',
+  '[{"ref": "analysis", "type": "analyze_file"},
+    {"type": "create_thumbnail"},
+    {"type": "create_cards", "after": ["analysis"]}]');
+
+-- Cancels unfinished jobs. A running one learns it at its next heartbeat; what it resolves later is
+-- refused with the verdict that the audit row's outcome stands for.
+-- Called by retire_file and cancel_job. Locks the jobs by ascending id.
+create function public.cancel_unfinished(job_ids bigint[], outcome text, reason text) returns void
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform 1 from public.jobs j
+  where j.id = any (job_ids) and j.status in ('waiting', 'queued', 'processing')
+  order by j.id for update;
+
+  insert into public.job_runs (job_id, org_id, type, attempt, worker_id, lease_token, outcome, error, started_at)
+  select j.id, j.org_id, j.type, j.attempts, j.worker_id, j.lease_token, cancel_unfinished.outcome, reason, j.started_at
+  from public.jobs j where j.id = any (job_ids) and j.status = 'processing';
+
+  update public.jobs j set
+    status = 'cancelled', worker_id = null, lease_token = null, lease_expires_at = null,
+    last_error = reason, completed_at = now(), updated_at = now()
+  where j.id = any (job_ids) and j.status in ('waiting', 'queued', 'processing');
+end $$;
+revoke all on function public.cancel_unfinished(bigint[], text, text) from public, anon, authenticated;
+grant execute on function public.cancel_unfinished(bigint[], text, text) to service_role;
+
+-- Retires the current version of a stored object: its jobs first, then its row.
+-- Called by the storage triggers. `ended_as` is 'superseded' or 'deleted'.
+create function public.retire_file(object_id uuid, ended_as text) returns void
+language plpgsql security definer set search_path = '' as $$
+declare
+  current_ids bigint[];
+begin
+  select array_agg(f.id) into current_ids from public.ingested_files f
+  where f.object_id = retire_file.object_id and f.superseded_at is null and f.deleted_at is null;
+  if current_ids is null then
+    return;
+  end if;
+
+  perform public.cancel_unfinished(
+    array(select j.id from public.jobs j where j.file_id = any (current_ids) order by j.id),
+    'superseded',
+    case ended_as
+      when 'deleted' then 'the file was deleted'
+      else 'superseded: a newer version of the file was uploaded' end);
+  update public.ingested_files f set
+    superseded_at = case when ended_as = 'superseded' then now() end,
+    deleted_at = case when ended_as = 'deleted' then now() end
+  where f.id = any (current_ids);
+end $$;
+revoke all on function public.retire_file(uuid, text) from public, anon, authenticated;
+grant execute on function public.retire_file(uuid, text) to service_role;
+
+-- Records one stored object version and enqueues the flows of every route that matches it.
+-- Called by the storage trigger. Returns the file's id, or null when no route wants it. A renamed
+-- row that kept its version is the same file at a new path.
+create function public.ingest_object(
+  object_id uuid, version text, bucket_id text, path text, metadata jsonb, owner_id text
+) returns bigint
+language plpgsql security definer set search_path = '' as $$
+declare
+  mime_type text := metadata ->> 'mimetype';
+  org_id text := case when strpos(path, '/') > 1 then split_part(path, '/', 1) end;
+  flows jsonb;
+  file_id bigint;
+begin
+  select jsonb_agg(r.flow order by r.id) into flows from public.ingest_routes r
+  where r.active and r.bucket_id = ingest_object.bucket_id
+    and path like r.path_pattern and coalesce(mime_type, '') like r.mime_pattern;
+  if flows is null then
+    return null;
+  end if;
+  if org_id is null then
+    raise exception 'no organisation: upload to <organisation>/…, not to "%"', path using errcode = '22023';
+  end if;
+
+  insert into public.ingested_files (org_id, object_id, version, bucket_id, path, mime_type, size, etag, owner_id)
+  values (org_id, object_id, version, bucket_id, path, mime_type,
+    (metadata ->> 'size')::bigint, metadata ->> 'eTag', owner_id)
+  on conflict on constraint ingested_files_object_id_version_key do update set
+    org_id = excluded.org_id, bucket_id = excluded.bucket_id, path = excluded.path,
+    superseded_at = null, deleted_at = null
+  returning id into file_id;
+
+  perform public.enqueue_file_flow(file_id, flow.value) from jsonb_array_elements(flows) flow;
+  return file_id;
+end $$;
+revoke all on function public.ingest_object(uuid, text, text, text, jsonb, text) from public, anon, authenticated;
+grant execute on function public.ingest_object(uuid, text, text, text, jsonb, text) to service_role;
+
+-- Enqueues one flow for one file version: every job gets the file as its payload.
+-- Called by ingest_object.
+create function public.enqueue_file_flow(file_id bigint, flow jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+begin
+  return (
+    select public.enqueue_jobs(jsonb_agg(
+      element.value || jsonb_build_object(
+        'org_id', f.org_id,
+        'file_id', f.id,
+        'payload', coalesce(element.value -> 'payload', '{}') || jsonb_build_object(
+          'file_id', f.id, 'bucket', f.bucket_id, 'path', f.path,
+          'version', f.version, 'mime_type', f.mime_type, 'size', f.size))
+      order by element.ordinality))
+    from public.ingested_files f
+    cross join jsonb_array_elements(enqueue_file_flow.flow) with ordinality element
+    where f.id = enqueue_file_flow.file_id);
+end $$;
+revoke all on function public.enqueue_file_flow(bigint, jsonb) from public, anon, authenticated;
+grant execute on function public.enqueue_file_flow(bigint, jsonb) to service_role;
+
+-- What storage.objects tells us: an object was stored, overwritten, moved, copied or deleted.
+-- Runs inside the Storage API's own transaction and never refuses it: what goes wrong here is recorded in
+-- ingest_failures. Waits at most two seconds for a lock, so that an upload is never slow because of us.
+create function public.ingest_storage_event() returns trigger
+language plpgsql security definer set search_path = '' set lock_timeout = '2s' as $$
+begin
+  if tg_op = 'DELETE' then
+    perform public.retire_file(old.id, 'deleted');
+    return null;
+  end if;
+  if tg_op = 'UPDATE' and new.version is not distinct from old.version
+    and new.name is not distinct from old.name and new.bucket_id is not distinct from old.bucket_id then
+    return null;
+  end if;
+  if tg_op = 'UPDATE' then
+    perform public.retire_file(old.id, case
+      when exists (select from public.ingest_routes r where r.active and r.bucket_id = new.bucket_id)
+      then 'superseded' else 'deleted' end);
+  end if;
+  if new.name is not null and new.bucket_id is not null and new.version is not null
+    and new.name not like '%/.emptyFolderPlaceholder' and new.name <> '.emptyFolderPlaceholder' then
+    perform public.ingest_object(new.id, new.version, new.bucket_id, new.name, new.metadata, new.owner_id);
+  end if;
+  return null;
+exception when others or query_canceled then
+  insert into public.ingest_failures (object_id, version, bucket_id, path, operation, error)
+  values (
+    case when tg_op = 'DELETE' then old.id else new.id end,
+    case when tg_op = 'DELETE' then old.version else new.version end,
+    case when tg_op = 'DELETE' then old.bucket_id else new.bucket_id end,
+    case when tg_op = 'DELETE' then old.name else new.name end,
+    lower(tg_op), sqlerrm);
+  return null;
+end $$;
+revoke all on function public.ingest_storage_event() from public, anon, authenticated;
+
+create or replace trigger crontick_ingest_stored
+  after insert or update on storage.objects
+  for each row when (new.version is distinct from '1')
+  execute function public.ingest_storage_event();
+
+create or replace trigger crontick_ingest_deleted
+  after delete on storage.objects
+  for each row execute function public.ingest_storage_event();

@@ -1,0 +1,231 @@
+-- resolve: a worker says what became of its jobs, and the outputs of the done ones take effect, in one transaction.
+
+create type public.job_result as (
+  ordinal int,
+  job_id bigint,
+  lease_token uuid,
+  outcome text,
+  output jsonb,
+  error text,
+  retry_in double precision,
+  duration_ms int,
+  problem text
+);
+comment on type public.job_result is 'One element of resolve_jobs, checked: `problem` says what is wrong with it.';
+
+-- Reads the results of a batch one by one, so that a malformed element is an answer and never an exception.
+-- Called by resolve_jobs. A job that is named twice counts once: the second element is a problem.
+create function public.read_job_results(results jsonb) returns public.job_result[]
+language sql stable security definer set search_path = '' as $$
+  select coalesce(array_agg(row(
+      c.ordinality::int,
+      case when c.problem is null then (c.value ->> 'job_id')::bigint end,
+      case when c.problem is null then (c.value ->> 'lease_token')::uuid end,
+      c.value ->> 'outcome',
+      nullif(c.value -> 'output', 'null'),
+      left(c.value ->> 'error', 4000),
+      case when c.problem is null and c.value ->> 'retry_in' is not null
+        then least(greatest((c.value ->> 'retry_in')::numeric, 0), 2592000)::double precision end,
+      case when c.problem is null and c.value ->> 'duration_ms' is not null
+        then least(greatest((c.value ->> 'duration_ms')::numeric, 0), 2147483647)::int end,
+      coalesce(c.problem, case when c.place > 1 then 'this job stands in the batch twice' end)
+    )::public.job_result order by c.ordinality), '{}')
+  from (
+    select r.*, row_number() over (partition by r.problem is null, r.value ->> 'job_id' order by r.ordinality) as place
+    from (
+      select e.ordinality, e.value, case
+        when jsonb_typeof(e.value) <> 'object' then 'expected an object'
+        when coalesce(e.value ->> 'job_id', '') !~ '^[0-9]{1,18}$' then 'job_id: expected a job''s number'
+        when coalesce(e.value ->> 'lease_token', '')
+          !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then 'lease_token: expected a uuid'
+        when coalesce(e.value ->> 'outcome', '') not in ('done', 'retry', 'failed', 'snooze', 'release')
+          then 'outcome: expected done, retry, failed, snooze or release'
+        when jsonb_typeof(coalesce(e.value -> 'retry_in', '0')) not in ('number', 'null')
+          then 'retry_in: expected seconds'
+        when jsonb_typeof(coalesce(e.value -> 'duration_ms', '0')) not in ('number', 'null')
+          then 'duration_ms: expected milliseconds'
+        end as problem
+      from jsonb_array_elements(results) with ordinality e
+    ) r
+  ) c
+$$;
+revoke all on function public.read_job_results(jsonb) from public, anon, authenticated;
+grant execute on function public.read_job_results(jsonb) to service_role;
+
+-- Writes the output of each done job through its type's apply function. One that raises is undone alone.
+-- Called by resolve_jobs, which holds the jobs' locks. Answers {"<job id>": "<error>"} for those that raised.
+create function public.apply_outputs(done public.job_result[]) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  errors jsonb := '{}';
+  element record;
+begin
+  for element in
+    select j as job, r.output, p.apply_function
+    from unnest(done) r
+    join public.jobs j on j.id = r.job_id
+    join public.job_policies p on p.type = j.type and p.apply_function is not null
+    order by j.id
+  loop
+    begin
+      execute format('select public.%I($1, $2)', element.apply_function) using element.job, element.output;
+    exception when others then
+      errors := errors || jsonb_build_object((element.job).id::text,
+        format('the output could not be applied (%s): %s', sqlstate, sqlerrm));
+    end;
+  end loop;
+  return errors;
+end $$;
+revoke all on function public.apply_outputs(public.job_result[]) from public, anon, authenticated;
+grant execute on function public.apply_outputs(public.job_result[]) to service_role;
+
+-- The jobs among these whose file version is no longer the stored one: overwritten, moved or deleted.
+-- Called by resolve_jobs. Share-locks the file rows by ascending id, so that an overwrite waits for the commit or is seen.
+create function public.jobs_of_outdated_files(job_ids bigint[]) returns bigint[]
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform 1 from public.ingested_files f
+  where f.id in (select j.file_id from public.jobs j where j.id = any (job_ids)) order by f.id for share;
+
+  return array(
+    select j.id
+    from public.jobs j join public.ingested_files f on f.id = j.file_id
+    where j.id = any (job_ids)
+      and (f.superseded_at is not null or f.deleted_at is not null
+        or not exists (select from storage.objects o where o.id = f.object_id and o.version = f.version)));
+end $$;
+revoke all on function public.jobs_of_outdated_files(bigint[]) from public, anon, authenticated;
+grant execute on function public.jobs_of_outdated_files(bigint[]) to service_role;
+
+-- Ends attempts: [{"job_id", "lease_token", "outcome", "output"?, "error"?, "retry_in"?, "duration_ms"?}] answered, in
+-- the same order, by [{"job_id", "verdict", "status", "attempts", "run_at", "error"?}].
+--   ok          as asked; also when this lease token was resolved before, so that a repeated call is harmless
+--   lost        the job is leased to another worker, or was cancelled: nothing changed
+--   superseded  the file was overwritten, moved or deleted meanwhile: the result is refused, the job cancelled
+--   error       this element is malformed, or its output could not be applied: then the attempt counts as failed
+-- Called by the tick. Locks the jobs it still owns by ascending id, then their files, then the children it releases.
+create function public.resolve_jobs(worker_id uuid, results jsonb) returns jsonb
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+declare
+  asked public.job_result[];
+  own bigint[];
+  outdated bigint[];
+  apply_errors jsonb;
+begin
+  if results is null or jsonb_typeof(results) <> 'array' then
+    raise exception 'results: expected a JSON array' using errcode = '22023';
+  end if;
+  asked := public.read_job_results(results);
+  own := array(
+    select j.id from public.jobs j join unnest(asked) r on r.job_id = j.id and r.problem is null
+    where j.status = 'processing' and j.lease_token = r.lease_token and j.worker_id = resolve_jobs.worker_id
+    order by j.id for update of j);
+  outdated := public.jobs_of_outdated_files(own);
+  apply_errors := public.apply_outputs(array(
+    select r from unnest(asked) r
+    where r.problem is null and r.job_id = any (own) and r.outcome = 'done' and not r.job_id = any (outdated)));
+
+  perform public.end_attempts(asked, own, outdated, apply_errors);
+  perform public.settle_children(own);
+  return public.resolve_verdicts(asked, own, outdated, apply_errors);
+end $$;
+comment on function public.resolve_jobs(uuid, jsonb) is 'Ends attempts and applies the outputs of done jobs, fenced by lease and file version.';
+
+-- Moves the jobs of a resolved batch to their next status and writes the audit rows, in one statement.
+-- Called by resolve_jobs, which holds the locks. The delay of a retry is the handler's, or full jitter below
+-- backoff · 2^(attempt - 1), capped.
+create function public.end_attempts(
+  asked public.job_result[], own bigint[], outdated bigint[], apply_errors jsonb
+) returns void
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+begin
+  with decided as (
+    select
+      j.id, r.output, r.retry_in, r.duration_ms,
+      o.outcome,
+      coalesce(apply_errors ->> j.id::text, r.error) as error,
+      case
+        when o.outcome = 'done' then 'done'
+        when o.outcome = 'superseded' then 'cancelled'
+        when o.outcome = 'failed' then 'failed'
+        when o.outcome in ('retry', 'error') and j.attempts >= j.max_attempts then 'failed'
+        else 'queued'
+      end as status,
+      case
+        when o.outcome = 'release' then 0
+        when o.outcome = 'snooze' then coalesce(r.retry_in, 60)
+        else coalesce(r.retry_in, random() * least(
+          coalesce(own_policy.backoff_cap_seconds, every.backoff_cap_seconds)::double precision,
+          coalesce(own_policy.backoff_seconds, every.backoff_seconds)::double precision
+            * power(2::double precision, greatest(j.attempts - 1, 0))))
+      end as delay
+    from unnest(asked) r
+    join public.jobs j on j.id = r.job_id
+    cross join lateral (select case
+      when j.id = any (outdated) then 'superseded'
+      when apply_errors ? j.id::text then 'error'
+      else r.outcome end as outcome) o
+    left join public.job_policies own_policy on own_policy.type = j.type
+    join public.job_policies every on every.type = '*'
+    where r.problem is null and j.id = any (own)
+  ),
+  audited as (
+    insert into public.job_runs
+      (job_id, org_id, type, attempt, worker_id, lease_token, outcome, error, duration_ms, started_at)
+    select j.id, j.org_id, j.type, j.attempts, j.worker_id, j.lease_token, d.outcome,
+      case when d.outcome = 'superseded' then 'the file was overwritten, moved or deleted meanwhile' else d.error end,
+      d.duration_ms, j.started_at
+    from decided d join public.jobs j on j.id = d.id
+  )
+  update public.jobs j set
+    status = d.status,
+    attempts = j.attempts - case when d.outcome in ('snooze', 'release') then 1 else 0 end,
+    output = case when d.status = 'done' then d.output end,
+    last_error = case
+      when d.status = 'done' then null
+      when d.outcome = 'superseded' then 'superseded: the file was overwritten, moved or deleted meanwhile'
+      when d.outcome = 'release' then coalesce(d.error, j.last_error)
+      else d.error end,
+    run_at = case when d.status = 'queued' then now() + make_interval(secs => d.delay) else j.run_at end,
+    completed_at = case when d.status <> 'queued' then now() end,
+    worker_id = null, lease_token = null, lease_expires_at = null, updated_at = now()
+  from decided d
+  where j.id = d.id;
+end $$;
+revoke all on function public.end_attempts(public.job_result[], bigint[], bigint[], jsonb) from public, anon, authenticated;
+grant execute on function public.end_attempts(public.job_result[], bigint[], bigint[], jsonb) to service_role;
+
+-- Says, in the order of the batch, what became of every element.
+-- Called by resolve_jobs. Reads job_runs for lease tokens that were resolved, cancelled or lost before.
+create function public.resolve_verdicts(
+  asked public.job_result[], own bigint[], outdated bigint[], apply_errors jsonb
+) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+      'job_id', r.job_id,
+      'verdict', case
+        when r.problem is not null then 'error'
+        when r.job_id = any (outdated) then 'superseded'
+        when apply_errors ? r.job_id::text then 'error'
+        when r.job_id = any (own) then 'ok'
+        when before.outcome in ('superseded', 'error') then before.outcome
+        when before.outcome in ('done', 'retry', 'failed', 'snooze', 'release') then 'ok'
+        else 'lost' end,
+      'status', j.status,
+      'attempts', j.attempts,
+      'run_at', j.run_at,
+      'error', coalesce(r.problem, apply_errors ->> r.job_id::text, case when before.outcome = 'error' then before.error end)))
+    order by r.ordinal), '[]')
+  from unnest(asked) r
+  left join public.jobs j on j.id = r.job_id
+  left join lateral (
+    select a.outcome, a.error from public.job_runs a
+    where not r.job_id = any (own) and a.job_id = r.job_id and a.lease_token = r.lease_token
+    order by a.id desc limit 1
+  ) before on true
+$$;
+revoke all on function public.resolve_verdicts(public.job_result[], bigint[], bigint[], jsonb) from public, anon, authenticated;
+grant execute on function public.resolve_verdicts(public.job_result[], bigint[], bigint[], jsonb) to service_role;
+
+revoke all on function public.resolve_jobs(uuid, jsonb) from public, anon, authenticated;
+grant execute on function public.resolve_jobs(uuid, jsonb) to service_role;

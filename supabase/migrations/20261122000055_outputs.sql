@@ -1,0 +1,95 @@
+-- outputs: what the three bundled handlers found out, written by resolve_jobs in the transaction that marks the job done.
+-- An apply function gets the job and its output; whatever it raises fails that one attempt with the reason.
+
+-- The file version that a job worked on. Called by the apply functions; resolve_jobs holds its share lock.
+create function public.file_of_job(job public.jobs) returns public.ingested_files
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  file public.ingested_files;
+begin
+  select * into file from public.ingested_files f where f.id = job.file_id;
+  if file.id is null then
+    raise exception 'job % (%) has no file: only the storage trigger and backfills may enqueue this type', job.id, job.type
+      using errcode = '22023';
+  end if;
+  return file;
+end $$;
+revoke all on function public.file_of_job(public.jobs) from public, anon, authenticated;
+grant execute on function public.file_of_job(public.jobs) to service_role;
+
+-- A JSON array of strings as text[]. Called by the apply functions.
+create function public.text_array(list jsonb) returns text[]
+language sql immutable security definer set search_path = '' as $$
+  select array(select jsonb_array_elements_text(case when jsonb_typeof(list) = 'array' then list else '[]' end))
+$$;
+revoke all on function public.text_array(jsonb) from public, anon, authenticated;
+grant execute on function public.text_array(jsonb) to service_role;
+
+-- Stores the analysis of a file version. Called by resolve_jobs for analyze_file.
+create function public.apply_analyze_file(job public.jobs, output jsonb) returns void
+language plpgsql security definer set search_path = '' as $$
+declare
+  file public.ingested_files := public.file_of_job(job);
+begin
+  delete from public.file_analyses a where a.file_id = file.id;
+  insert into public.file_analyses (
+    file_id, org_id, kind, mime_type, mime_mismatch, title, language, summary, topics, key_terms,
+    pages, duration_seconds, width, height, content, notes, provider, degraded, content_sha256)
+  select
+    file.id, file.org_id, o.kind, o.mime_type, coalesce(o.mime_mismatch, false), o.title, o.language, o.summary,
+    public.text_array(output -> 'topics'), public.text_array(output -> 'key_terms'),
+    o.pages, o.duration_seconds, o.width, o.height, coalesce(o.content, '[]'), public.text_array(output -> 'notes'),
+    o.provider, coalesce(o.degraded, false), o.content_sha256
+  from jsonb_to_record(output) o (
+    kind text, mime_type text, mime_mismatch boolean, title text, language text, summary text, pages int,
+    duration_seconds double precision, width int, height int, content jsonb, provider text, degraded boolean,
+    content_sha256 text);
+end $$;
+revoke all on function public.apply_analyze_file(public.jobs, jsonb) from public, anon, authenticated;
+grant execute on function public.apply_analyze_file(public.jobs, jsonb) to service_role;
+
+-- Stores which pictures a file version has. Called by resolve_jobs for create_thumbnail.
+create function public.apply_create_thumbnail(job public.jobs, output jsonb) returns void
+language plpgsql security definer set search_path = '' as $$
+declare
+  file public.ingested_files := public.file_of_job(job);
+begin
+  delete from public.thumbnails t where t.file_id = file.id;
+  insert into public.thumbnails (file_id, org_id, size, bucket_id, path, width, height, bytes, placeholder)
+  select file.id, file.org_id, o.size, o.bucket, o.path, o.width, o.height, o.bytes, output ->> 'placeholder'
+  from jsonb_to_recordset(coalesce(nullif(output -> 'thumbnails', 'null'), '[]')) o (
+    size int, bucket text, path text, width int, height int, bytes int);
+end $$;
+revoke all on function public.apply_create_thumbnail(public.jobs, jsonb) from public, anon, authenticated;
+grant execute on function public.apply_create_thumbnail(public.jobs, jsonb) to service_role;
+
+-- Stores the one set of cards of an object: a card that is there already keeps its id, the others go.
+-- Called by resolve_jobs for create_cards.
+create function public.apply_create_cards(job public.jobs, output jsonb) returns void
+language plpgsql security definer set search_path = '' as $$
+declare
+  file public.ingested_files := public.file_of_job(job);
+begin
+  insert into public.cards as c
+    (file_id, object_id, org_id, card_key, type, front, back, hint, tags, source, difficulty, confidence)
+  select file.id, file.object_id, file.org_id, o.key, o.type, o.front, o.back, o.hint,
+    public.text_array(o.tags), coalesce(o.source, '{}'), o.difficulty, o.confidence
+  from jsonb_to_recordset(coalesce(nullif(output -> 'cards', 'null'), '[]')) o (
+    key text, type text, front text, back text, hint text, tags jsonb, source jsonb, difficulty real, confidence real)
+  on conflict on constraint cards_object_id_card_key_key do update set
+    file_id = excluded.file_id, org_id = excluded.org_id, type = excluded.type, front = excluded.front,
+    back = excluded.back, hint = excluded.hint, tags = excluded.tags, source = excluded.source,
+    difficulty = excluded.difficulty, confidence = excluded.confidence, updated_at = now();
+
+  delete from public.cards c
+  where c.object_id = file.object_id
+    and c.card_key not in (
+      select o.key from jsonb_to_recordset(coalesce(nullif(output -> 'cards', 'null'), '[]')) o (key text));
+end $$;
+revoke all on function public.apply_create_cards(public.jobs, jsonb) from public, anon, authenticated;
+grant execute on function public.apply_create_cards(public.jobs, jsonb) to service_role;
+
+insert into public.job_types (type, max_attempts, apply_function, description) values
+  ('analyze_file', null, 'apply_analyze_file', 'Finds out what a file is and what it says'),
+  ('create_thumbnail', null, 'apply_create_thumbnail', 'Makes the pictures that stand for a file'),
+  ('create_cards', null, 'apply_create_cards', 'Turns an analysis into cards');

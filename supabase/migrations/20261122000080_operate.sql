@@ -1,0 +1,172 @@
+-- operate: what people who run the queue look at and switch.
+
+-- Stops all claims until resume_processing(); running jobs finish. Called by operators.
+create function public.pause_processing(reason text default null) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+begin
+  update public.job_queue_settings s set
+    processing_enabled = false, paused_reason = reason, paused_at = coalesce(s.paused_at, now())
+  where s.only_row;
+  return jsonb_build_object('processing_enabled', false, 'paused_reason', reason);
+end $$;
+comment on function public.pause_processing(text) is 'Stops all claims until resume_processing(); running jobs finish.';
+revoke all on function public.pause_processing(text) from public, anon, authenticated;
+grant execute on function public.pause_processing(text) to service_role;
+
+-- Lets claims happen again. Called by operators.
+create function public.resume_processing() returns jsonb
+language plpgsql security definer set search_path = '' as $$
+begin
+  update public.job_queue_settings s set processing_enabled = true, paused_reason = null, paused_at = null
+  where s.only_row;
+  return jsonb_build_object('processing_enabled', true, 'paused_reason', null);
+end $$;
+comment on function public.resume_processing() is 'Lets claims happen again.';
+revoke all on function public.resume_processing() from public, anon, authenticated;
+grant execute on function public.resume_processing() to service_role;
+
+-- Cancels a job and whatever waits for it. A running handler learns it at its next heartbeat; its result is refused.
+-- Called by operators. Answers {"job_id", "cancelled": bool, "status"}; a job that has ended stays as it is.
+create function public.cancel_job(job_id bigint) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  before text;
+begin
+  select j.status into before from public.jobs j where j.id = cancel_job.job_id for update;
+  if before is null then
+    raise exception 'there is no job %', job_id using errcode = '22023';
+  end if;
+  perform public.cancel_unfinished(array[job_id], 'cancelled', 'cancelled by an operator');
+  perform public.settle_children(array[job_id]);
+  return (
+    select jsonb_build_object('job_id', j.id, 'cancelled', j.status is distinct from before, 'status', j.status)
+    from public.jobs j where j.id = cancel_job.job_id);
+end $$;
+comment on function public.cancel_job(bigint) is 'Cancels a job and whatever waits for it.';
+revoke all on function public.cancel_job(bigint) from public, anon, authenticated;
+grant execute on function public.cancel_job(bigint) to service_role;
+
+-- Brings a dead letter or a cancelled job back with all its attempts, and the jobs that were cancelled because of it.
+-- Called by operators. Raises PT409 when the same work was enqueued again meanwhile, or its file is outdated.
+create function public.retry_job(job_id bigint) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  job public.jobs;
+  revived bigint[];
+begin
+  select * into job from public.jobs j where j.id = retry_job.job_id for update;
+  if job.id is null then
+    raise exception 'there is no job %', job_id using errcode = '22023';
+  elsif job.status not in ('failed', 'cancelled') then
+    raise exception 'job % is %: only a failed or cancelled job can be retried', job_id, job.status using errcode = 'PT409';
+  elsif public.jobs_of_outdated_files(array[job_id]) <> '{}' then
+    raise exception 'the file of job % was overwritten, moved or deleted: there is nothing left to work on', job_id
+      using errcode = 'PT409';
+  end if;
+
+  revived := array(
+    with recursive flow as (
+      select job.id
+      union
+      select j.id from flow f join public.job_parents e on e.parent_id = f.id
+      join public.jobs j on j.id = e.job_id and j.status = 'cancelled' and j.cancelled_by is not null
+    )
+    select f.id from flow f);
+  perform 1 from public.jobs j where j.id = any (revived) order by j.id for update;
+  begin
+    update public.jobs j set
+      waiting_for = u.unfinished,
+      status = case when u.unfinished > 0 then 'waiting' else 'queued' end,
+      attempts = 0, crashes = 0, run_at = now(), last_error = null, cancelled_by = null,
+      completed_at = null, updated_at = now()
+    from (
+      select r.id, (
+        select count(*) from public.job_parents e join public.jobs p on p.id = e.parent_id
+        where e.job_id = r.id and (p.status <> 'done')) as unfinished
+      from unnest(revived) r (id)
+    ) u
+    where j.id = u.id;
+  exception when unique_violation then
+    raise exception 'the work of job % was enqueued again meanwhile', job_id using errcode = 'PT409';
+  end;
+  return jsonb_build_object('job_id', job_id, 'status', (select j.status from public.jobs j where j.id = retry_job.job_id),
+    'revived', cardinality(revived) - 1);
+end $$;
+comment on function public.retry_job(bigint) is 'Brings a dead letter back with all its attempts, and its flow with it.';
+revoke all on function public.retry_job(bigint) from public, anon, authenticated;
+grant execute on function public.retry_job(bigint) to service_role;
+
+-- The last runs of the schedules that call the worker, newest first; [] without pg_cron. Called by queue_health.
+create function public.recent_ticks(up_to int default 10) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  ticks jsonb;
+begin
+  if to_regclass('cron.job_run_details') is null then
+    return '[]';
+  end if;
+  select jsonb_agg(to_jsonb(t) order by t.start_time desc) into ticks
+  from (
+    select j.jobname, d.status, d.return_message, d.start_time, d.end_time
+    from cron.job_run_details d left join cron.job j on j.jobid = d.jobid
+    where d.command like '%invoke_cron_tick(%'
+    order by d.start_time desc nulls last limit up_to
+  ) t;
+  return coalesce(ticks, '[]');
+end $$;
+revoke all on function public.recent_ticks(int) from public, anon, authenticated;
+grant execute on function public.recent_ticks(int) to service_role;
+
+-- The state of the whole queue in one object. Called by operators, `crontick status` and health checks. Takes no locks.
+create function public.queue_health() returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select jsonb_build_object(
+    'processing_enabled', s.processing_enabled,
+    'paused_reason', s.paused_reason,
+    'counts', (
+      select jsonb_object_agg(every.status, coalesce(c.jobs, 0))
+      from unnest(array['waiting', 'queued', 'processing', 'done', 'failed', 'cancelled']) every (status)
+      left join (select j.status, count(*) as jobs from public.jobs j group by j.status) c on c.status = every.status),
+    'due', public.count_due_jobs(100000),
+    'oldest_due_seconds', (
+      select extract(epoch from now() - min(j.run_at))::bigint
+      from public.jobs j where j.status = 'queued' and j.run_at <= now()),
+    'expired_leases', (
+      select count(*) from public.jobs j where j.status = 'processing' and j.lease_expires_at < now()),
+    'failed_over_10_min', (
+      select count(*) from public.jobs j where j.status = 'failed' and j.completed_at < now() - interval '10 minutes'),
+    'ingest_failures', (
+      select coalesce(jsonb_agg(to_jsonb(f) order by f.created_at desc), '[]') from (
+        select i.bucket_id, i.path, i.operation, i.error, i.created_at
+        from public.ingest_failures i order by i.created_at desc limit 10) f),
+    'recent_ticks', public.recent_ticks())
+  from public.job_queue_settings s where s.only_row
+$$;
+comment on function public.queue_health() is 'The state of the whole queue in one object.';
+revoke all on function public.queue_health() from public, anon, authenticated;
+grant execute on function public.queue_health() to service_role;
+
+create view public.file_status with (security_invoker = on) as
+select
+  f.id as file_id, f.org_id, f.bucket_id, f.path, f.version, f.mime_type, f.size,
+  case
+    when count(j.id) = 0 then 'done'
+    when bool_or(j.status = 'processing') then 'processing'
+    when bool_or(j.status in ('queued', 'waiting')) then
+      case when bool_or(j.status = 'done') then 'processing' else 'waiting' end
+    when bool_or(j.status = 'failed') then 'failed'
+    when bool_or(j.status = 'cancelled') then 'cancelled'
+    else 'done'
+  end as status,
+  coalesce(jsonb_agg(jsonb_build_object(
+      'job_id', j.id, 'type', j.type, 'status', j.status, 'attempts', j.attempts, 'progress', j.progress,
+      'error', j.last_error, 'queued_at', j.created_at, 'started_at', j.started_at, 'completed_at', j.completed_at,
+      'seconds', round(extract(epoch from coalesce(j.completed_at, now()) - j.started_at)::numeric, 3))
+    order by j.id) filter (where j.id is not null), '[]') as jobs,
+  f.created_at,
+  case when bool_and(j.completed_at is not null) then max(j.completed_at) end as finished_at
+from public.ingested_files f
+left join public.jobs j on j.file_id = f.id
+where f.superseded_at is null and f.deleted_at is null
+group by f.id;
+comment on view public.file_status is 'Each current file and how far its jobs are. Signed-in users see their organisations'' files.';

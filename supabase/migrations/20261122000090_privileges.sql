@@ -1,0 +1,76 @@
+-- privileges: who may see what. Functions revoke and grant for themselves, beside their definition.
+--
+-- service_role   reads every table; changes happen through the functions
+-- authenticated  reads the files of its own organisations and what was made from them
+-- anon           nothing
+--
+-- On hosted Supabase, creating a policy locks tables of auth and storage until this file commits: rather give up soon
+-- and be run again than make uploads wait.
+set local lock_timeout = '2s';
+
+-- The organisations of the signed-in user, from the token that Auth issued: app_metadata.org_ids.
+-- Called by every policy below. Replace it if your memberships live in a table; keep it stable and cheap.
+create function public.current_org_ids() returns text[]
+language sql stable security invoker set search_path = '' as $$
+  select array(select jsonb_array_elements_text(case
+    when jsonb_typeof((select auth.jwt()) -> 'app_metadata' -> 'org_ids') = 'array'
+    then (select auth.jwt()) -> 'app_metadata' -> 'org_ids' else '[]' end))
+$$;
+comment on function public.current_org_ids() is 'The organisations of the signed-in user: app_metadata.org_ids of the JWT.';
+revoke all on function public.current_org_ids() from public, anon;
+grant execute on function public.current_org_ids() to authenticated, service_role;
+
+alter table public.jobs enable row level security;
+alter table public.job_parents enable row level security;
+alter table public.job_runs enable row level security;
+alter table public.job_types enable row level security;
+alter table public.job_queue_settings enable row level security;
+alter table public.ingested_files enable row level security;
+alter table public.ingest_routes enable row level security;
+alter table public.ingest_failures enable row level security;
+alter table public.file_analyses enable row level security;
+alter table public.thumbnails enable row level security;
+alter table public.cards enable row level security;
+
+create policy members_read on public.jobs for select to authenticated
+  using (org_id = any ((select public.current_org_ids())::text[]));
+create policy members_read on public.ingested_files for select to authenticated
+  using (org_id = any ((select public.current_org_ids())::text[]));
+create policy members_read on public.file_analyses for select to authenticated
+  using (org_id = any ((select public.current_org_ids())::text[]));
+create policy members_read on public.thumbnails for select to authenticated
+  using (org_id = any ((select public.current_org_ids())::text[]));
+create policy members_read on public.cards for select to authenticated
+  using (org_id = any ((select public.current_org_ids())::text[]));
+
+create policy service_all on public.jobs for all to service_role using (true) with check (true);
+create policy service_all on public.job_parents for all to service_role using (true) with check (true);
+create policy service_all on public.job_runs for all to service_role using (true) with check (true);
+create policy service_all on public.job_types for all to service_role using (true) with check (true);
+create policy service_all on public.job_queue_settings for all to service_role using (true) with check (true);
+create policy service_all on public.ingested_files for all to service_role using (true) with check (true);
+create policy service_all on public.ingest_routes for all to service_role using (true) with check (true);
+create policy service_all on public.ingest_failures for all to service_role using (true) with check (true);
+create policy service_all on public.file_analyses for all to service_role using (true) with check (true);
+create policy service_all on public.thumbnails for all to service_role using (true) with check (true);
+create policy service_all on public.cards for all to service_role using (true) with check (true);
+
+revoke all on
+  public.jobs, public.job_parents, public.job_runs, public.job_types, public.job_policies, public.job_queue_settings,
+  public.ingested_files, public.ingest_routes, public.ingest_failures,
+  public.file_analyses, public.thumbnails, public.cards, public.file_status
+from public, anon, authenticated, service_role;
+
+grant select on
+  public.jobs, public.job_parents, public.job_runs, public.job_policies, public.job_queue_settings,
+  public.ingested_files, public.ingest_failures,
+  public.file_analyses, public.thumbnails, public.cards, public.file_status
+to service_role;
+-- Policy and routes are an operator's data: they may be edited over the API with the secret key.
+grant select, insert, update, delete on public.job_types, public.ingest_routes to service_role;
+
+grant select on public.ingested_files, public.file_analyses, public.thumbnails, public.cards, public.file_status
+to authenticated;
+-- Not the payload, the output or the lease: only what a progress display needs.
+grant select (id, org_id, type, status, attempts, progress, file_id, last_error, created_at, started_at, completed_at)
+on public.jobs to authenticated;

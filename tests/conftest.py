@@ -1,0 +1,25 @@
+"""Which of the two legs the tests run on, and which tests only one of them can run."""
+
+from __future__ import annotations
+
+import pytest
+
+LEGS = ("wheel", "debian")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--leg", choices=LEGS, default="wheel", help="which Postgres the tests meet")
+
+
+@pytest.fixture(scope="session")
+def leg(pytestconfig: pytest.Config) -> str:
+    chosen: str = pytestconfig.getoption("--leg")
+    return chosen
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    chosen = config.getoption("--leg")
+    for item in items:
+        wanted = {leg for leg in LEGS if item.get_closest_marker(f"leg_{leg}")}
+        if wanted and chosen not in wanted:
+            item.add_marker(pytest.mark.skip(reason=f"needs --leg {wanted.pop()}"))

@@ -1,0 +1,135 @@
+"""Claiming: who gets which job, under which lease, and what happens when a lease runs out."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.database.queue import Queue
+
+
+def test_a_claim_hands_out_the_job_under_a_fresh_lease(queue: Queue) -> None:
+    answer = queue.enqueue(payload={"text": "hello"})
+
+    job = queue.claim_one()
+
+    assert job["job_id"] == answer["job_id"]
+    assert job["payload"] == {"text": "hello"}
+    assert (job["attempts"], job["max_attempts"], job["timeout_seconds"]) == (1, 5, None)
+    assert job["parents"] == {}
+    uuid.UUID(job["lease_token"])
+    lease = queue.rows("select lease_expires_at - started_at as length from public.jobs")[0]["length"]
+    assert lease.total_seconds() == 120
+
+
+def test_a_claimed_job_is_not_claimed_again(queue: Queue) -> None:
+    queue.enqueue()
+    queue.claim_one()
+
+    assert queue.claim() == []
+
+
+def test_priority_goes_first_then_the_oldest(queue: Queue) -> None:
+    low, first, urgent = queue.enqueue_many(
+        {"payload": {"n": 1}, "priority": -5}, {"payload": {"n": 2}}, {"payload": {"n": 3}, "priority": 5}
+    )
+
+    order = [job["job_id"] for job in queue.claim()]
+
+    assert order == [urgent["job_id"], first["job_id"], low["job_id"]]
+
+
+@pytest.mark.parametrize(("asked", "given"), [(2, 2), (0, 1), (-1, 1), (5000, 4)])
+def test_the_batch_size_is_kept_within_bounds(queue: Queue, asked: int, given: int) -> None:
+    queue.enqueue_many(*({"payload": {"n": n}} for n in range(4)))
+
+    assert len(queue.claim(asked)) == given
+
+
+def test_a_worker_can_ask_for_some_types_only(queue: Queue) -> None:
+    queue.enqueue("render")
+    wanted = queue.enqueue("count_words")
+
+    assert [job["job_id"] for job in queue.claim(types=["count_words"])] == [wanted["job_id"]]
+
+
+def test_nothing_is_claimed_while_paused_unless_forced(queue: Queue) -> None:
+    queue.enqueue()
+    queue.call("pause_processing", reason="deploying")
+    assert queue.claim() == []
+
+    assert len(queue.claim(force=True)) == 1
+
+
+def test_processing_goes_on_after_resume(queue: Queue) -> None:
+    queue.enqueue()
+    queue.call("pause_processing", reason="deploying")
+    queue.call("resume_processing")
+
+    assert len(queue.claim()) == 1
+
+
+def test_an_operators_timeout_travels_with_the_job(queue: Queue) -> None:
+    queue.rows("insert into public.job_types (type, timeout_seconds) values ('count_words', 7)")
+    queue.enqueue()
+
+    assert queue.claim_one()["timeout_seconds"] == 7
+
+
+def test_an_expired_lease_gives_the_job_to_the_next_claim_and_counts_a_crash(
+    queue: Queue, other_worker: Queue
+) -> None:
+    job_id = queue.enqueue()["job_id"]
+    stale = queue.claim_one()
+    queue.expire_lease(job_id)
+
+    fresh = other_worker.claim_one()
+
+    assert fresh["job_id"] == job_id
+    assert fresh["lease_token"] != stale["lease_token"]
+    assert fresh["attempts"] == 1, "a crash charges no attempt"
+    assert queue.job(job_id)["crashes"] == 1
+    assert queue.runs(job_id) == ["crash"]
+
+
+def test_a_job_that_crashes_too_often_becomes_a_dead_letter_with_the_reason(queue: Queue) -> None:
+    job_id = queue.enqueue()["job_id"]
+    for _ in range(3):
+        queue.claim_one()
+        queue.expire_lease(job_id)
+
+    assert queue.claim() == []
+    job = queue.job(job_id)
+    assert job["status"] == "failed"
+    assert job["last_error"] == (
+        "the lease ran out: the worker was killed, ran out of memory or lost the database (crash 3 of 3)"
+    )
+
+
+def test_a_heartbeat_keeps_the_lease_and_stores_the_progress(queue: Queue) -> None:
+    job_id = queue.enqueue()["job_id"]
+    job = queue.claim_one()
+    queue.expire_lease(job_id)
+
+    assert queue.extend(job | {"progress": {"done": 0.5}}, lease_seconds=60) == ["ok"]
+
+    row = queue.job(job_id)
+    assert row["progress"] == {"done": 0.5}
+    assert queue.claim() == []
+
+
+def test_a_heartbeat_says_which_jobs_are_lost_or_cancelled(queue: Queue, other_worker: Queue) -> None:
+    lost, cancelled, kept = (queue.enqueue(payload={"n": n})["job_id"] for n in range(3))
+    jobs: list[dict[str, Any]] = queue.claim()
+    queue.expire_lease(lost)
+    other_worker.claim()
+    queue.call("cancel_job", job_id=cancelled)
+
+    assert [job["job_id"] for job in jobs] == [lost, cancelled, kept]
+    assert queue.extend(*jobs) == ["lost", "cancelled", "ok"]
+
+
+def test_an_unknown_job_in_a_heartbeat_is_lost(queue: Queue) -> None:
+    assert queue.extend({"job_id": 4711, "lease_token": str(uuid.uuid4())}) == ["lost"]

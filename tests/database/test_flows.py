@@ -1,0 +1,117 @@
+"""Flows: jobs that wait for each other, inherit outputs, and end together."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.database.queue import Queue
+
+
+def flow(queue: Queue) -> tuple[int, int, int]:
+    """analysis → cards, and a thumbnail that waits for nothing."""
+    analysis, thumbnail, cards = queue.enqueue_many(
+        {"type": "analyze", "ref": "analysis"},
+        {"type": "thumbnail"},
+        {"type": "cards", "after": ["analysis"]},
+    )
+    return analysis["job_id"], thumbnail["job_id"], cards["job_id"]
+
+
+def test_a_job_waits_until_its_parent_is_done_and_gets_its_output(queue: Queue) -> None:
+    analysis, thumbnail, cards = flow(queue)
+    assert queue.job(cards)["status"] == "waiting"
+
+    claimed = {job["job_id"]: job for job in queue.claim()}
+    assert set(claimed) == {analysis, thumbnail}
+    queue.resolve_one(claimed[analysis], output={"title": "Rivers"})
+
+    child = queue.claim_one()
+    assert child["job_id"] == cards
+    assert child["parents"] == {"analyze": {"title": "Rivers"}}
+
+
+def test_a_join_waits_for_all_of_its_parents(queue: Queue) -> None:
+    *parents, join = queue.enqueue_many(
+        {"type": "part", "ref": "a", "payload": {"n": 1}},
+        {"type": "part", "ref": "b", "payload": {"n": 2}},
+        {"type": "join", "after": ["a", "b"]},
+    )
+    first, second = queue.claim()
+    queue.resolve_one(first)
+    assert queue.job(join["job_id"])["status"] == "waiting"
+
+    queue.resolve_one(second)
+    assert queue.job(join["job_id"])["status"] == "queued"
+    assert len(parents) == 2
+
+
+def test_a_dead_letter_cancels_everything_below_it_with_the_reason(queue: Queue) -> None:
+    _, middle, last = queue.enqueue_many(
+        {"type": "first", "ref": "1"},
+        {"type": "second", "ref": "2", "after": ["1"]},
+        {"type": "third", "after": ["2"]},
+    )
+    root = queue.claim_one()
+    queue.resolve_one(root, "failed", error="no such page")
+
+    assert queue.job(middle["job_id"])["status"] == "cancelled"
+    assert queue.job(middle["job_id"])["last_error"] == (
+        f"job {root['job_id']} (first), which this one waits for, ended as failed"
+    )
+    assert queue.job(last["job_id"])["status"] == "cancelled"
+
+
+def test_retrying_the_dead_letter_revives_its_flow(queue: Queue) -> None:
+    analysis, thumbnail, cards = flow(queue)
+    for job in queue.claim():
+        queue.resolve_one(job, "failed" if job["job_id"] == analysis else "done")
+    assert queue.job(cards)["status"] == "cancelled"
+
+    answer = queue.call("retry_job", job_id=analysis)
+
+    assert answer == {"job_id": analysis, "status": "queued", "revived": 1}
+    queue.resolve_one(queue.claim_one())
+    assert queue.claim_one()["job_id"] == cards
+    assert queue.job(thumbnail)["status"] == "done"
+
+
+def test_a_flow_may_be_listed_in_any_order(queue: Queue) -> None:
+    cards, analysis = queue.enqueue_many(
+        {"type": "cards", "after": ["analysis"]}, {"type": "analyze", "ref": "analysis"}
+    )
+
+    assert queue.claim_one()["job_id"] == analysis["job_id"]
+    assert cards["status"] == "waiting"
+
+
+def test_a_job_can_wait_for_one_that_is_running_already(queue: Queue) -> None:
+    parent = queue.enqueue("analyze")
+    running = queue.claim_one()
+    same, child = queue.enqueue_many(
+        {"type": "analyze", "ref": "a"}, {"type": "cards", "after": ["a"], "payload": {"n": 1}}
+    )
+    assert same == {"job_id": parent["job_id"], "created": False, "status": "processing"}
+    assert child["status"] == "waiting"
+
+    queue.resolve_one(running)
+    assert queue.job(child["job_id"])["status"] == "queued"
+
+
+@pytest.mark.parametrize(
+    ("jobs", "message"),
+    [
+        ([{"after": ["nowhere"]}], 'after names "nowhere", but no job of this flow has that ref'),
+        ([{"ref": "a"}, {"ref": "a", "payload": {"n": 1}}], 'ref "a" is used twice'),
+        ([{"ref": "a", "after": ["a"]}], "wait for each other in a circle: a"),
+        (
+            [{"ref": "a"}, {"ref": "b", "after": ["a", "c"]}, {"ref": "c", "after": ["b"]}],
+            "wait for each other in a circle: b, c",
+        ),
+    ],
+)
+def test_a_flow_that_can_never_run_is_refused(
+    queue: Queue, jobs: list[dict[str, object]], message: str
+) -> None:
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match=message):
+        queue.enqueue_many(*jobs)

@@ -1,0 +1,170 @@
+"""What operators look at and switch: pause, cancel, retry, health, file status."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.database.queue import Queue
+from tests.database.storage import upload
+
+
+def test_health_counts_jobs_and_names_the_oldest_due(queue: Queue) -> None:
+    queue.enqueue(payload={"n": 1})
+    late = queue.enqueue(payload={"n": 2})["job_id"]
+    queue.rows("update public.jobs set run_at = now() - interval '90 seconds' where id = %s", late)
+
+    health = queue.call("queue_health")
+
+    assert health["counts"] == {
+        "waiting": 0,
+        "queued": 2,
+        "processing": 0,
+        "done": 0,
+        "failed": 0,
+        "cancelled": 0,
+    }
+    assert health["due"] == 2
+    assert health["oldest_due_seconds"] == 90
+    assert health["processing_enabled"] is True
+
+
+def test_health_shows_why_processing_is_paused(queue: Queue) -> None:
+    queue.call("pause_processing", reason="deploying")
+
+    health = queue.call("queue_health")
+
+    assert (health["processing_enabled"], health["paused_reason"]) == (False, "deploying")
+
+
+def test_health_counts_expired_leases_and_old_dead_letters(queue: Queue) -> None:
+    expired, dead = (queue.enqueue(payload={"n": n})["job_id"] for n in range(2))
+    jobs = queue.claim()
+    queue.resolve_one(jobs[1], "failed", error="broken")
+    queue.expire_lease(expired)
+    queue.rows("update public.jobs set completed_at = now() - interval '11 minutes' where id = %s", dead)
+
+    health = queue.call("queue_health")
+
+    assert (health["expired_leases"], health["failed_over_10_min"]) == (1, 1)
+
+
+def test_cancelling_ends_a_queued_job_and_what_waits_for_it(queue: Queue) -> None:
+    parent, child = queue.enqueue_many({"type": "analyze", "ref": "a"}, {"type": "cards", "after": ["a"]})
+
+    answer = queue.call("cancel_job", job_id=parent["job_id"])
+
+    assert answer == {"job_id": parent["job_id"], "cancelled": True, "status": "cancelled"}
+    assert queue.job(child["job_id"])["status"] == "cancelled"
+    assert queue.claim() == []
+
+
+def test_cancelling_a_job_that_has_ended_changes_nothing(queue: Queue) -> None:
+    job_id = queue.enqueue()["job_id"]
+    queue.resolve_one(queue.claim_one())
+
+    assert queue.call("cancel_job", job_id=job_id) == {
+        "job_id": job_id,
+        "cancelled": False,
+        "status": "done",
+    }
+
+
+def test_a_retried_dead_letter_starts_with_all_its_attempts(queue: Queue) -> None:
+    job_id = queue.enqueue(max_attempts=1)["job_id"]
+    queue.resolve_one(queue.claim_one(), "retry", error="down")
+    assert queue.job(job_id)["status"] == "failed"
+
+    queue.call("retry_job", job_id=job_id)
+
+    assert queue.claim_one()["attempts"] == 1
+
+
+def test_a_retry_never_collides_with_the_same_work_enqueued_meanwhile(queue: Queue) -> None:
+    job_id = queue.enqueue()["job_id"]
+    queue.resolve_one(queue.claim_one(), "failed", error="broken")
+    queue.enqueue()
+
+    with pytest.raises(psycopg.Error, match="was enqueued again meanwhile") as refused:
+        queue.call("retry_job", job_id=job_id)
+    assert refused.value.sqlstate == "PT409"
+
+
+def test_a_running_or_unknown_job_cannot_be_retried(queue: Queue) -> None:
+    job_id = queue.enqueue()["job_id"]
+    queue.claim_one()
+
+    with pytest.raises(psycopg.Error, match="only a failed or cancelled job can be retried"):
+        queue.call("retry_job", job_id=job_id)
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="there is no job 4711"):
+        queue.call("retry_job", job_id=4711)
+
+
+def test_a_job_of_an_overwritten_file_cannot_be_retried(queue: Queue) -> None:
+    upload(queue.connection, "acme/a.txt")
+    old = queue.claim(types=["analyze_file"])[0]["job_id"]
+    upload(queue.connection, "acme/a.txt")
+
+    with pytest.raises(psycopg.Error, match="there is nothing left to work on"):
+        queue.call("retry_job", job_id=old)
+
+
+def test_file_status_follows_a_file_through_its_flow(queue: Queue) -> None:
+    def status() -> str:
+        (row,) = queue.rows("select status from public.file_status")
+        answer: str = row["status"]
+        return answer
+
+    upload(queue.connection, "acme/a.txt")
+    assert status() == "waiting"
+    jobs = queue.claim()
+    assert status() == "processing"
+    for job in jobs:
+        queue.resolve_one(job, "failed" if job["type"] == "analyze_file" else "done", output={})
+    assert status() == "failed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        ({}, "not called: nothing is due for slot 1"),
+        ({"slot": 2, "batch_size": 2}, "not called: nothing is due for slot 2"),
+    ],
+)
+def test_the_cron_tick_calls_nobody_when_nothing_is_due(
+    queue: Queue, arguments: dict[str, int], answer: str
+) -> None:
+    queue.enqueue(run_at="2999-01-01T00:00:00Z")
+
+    assert queue.call("invoke_cron_tick", **arguments) == answer
+
+
+def test_the_second_slot_calls_only_when_more_than_one_batch_is_due(queue: Queue) -> None:
+    queue.enqueue_many(*({"payload": {"n": n}} for n in range(2)))
+    assert queue.call("invoke_cron_tick", slot=2, batch_size=2).startswith("not called")
+
+    queue.enqueue(payload={"n": 3})
+    with pytest.raises(psycopg.Error, match="Vault has no secret named job_queue_worker_endpoint"):
+        queue.call("invoke_cron_tick", slot=2, batch_size=2)
+
+
+def test_the_cron_tick_calls_nobody_while_paused(queue: Queue) -> None:
+    queue.enqueue()
+    queue.call("pause_processing", reason="deploying")
+
+    assert queue.call("invoke_cron_tick") == "not called: processing is paused (deploying)"
+
+
+def test_an_expired_lease_is_due(queue: Queue) -> None:
+    job_id = queue.enqueue()["job_id"]
+    queue.claim_one()
+    assert queue.call("invoke_cron_tick").startswith("not called")
+
+    queue.expire_lease(job_id)
+    with pytest.raises(psycopg.Error, match="Vault has no secret"):
+        queue.call("invoke_cron_tick")
+
+
+def test_a_six_field_schedule_is_refused_because_pg_cron_would_misread_it(queue: Queue) -> None:
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="six fields"):
+        queue.call("schedule_cron_tick", schedule="*/30 * * * * *")

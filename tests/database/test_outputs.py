@@ -1,0 +1,115 @@
+"""What done jobs write: one analysis, one set of pictures and one set of cards per file, exactly once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.database.queue import Queue, Row
+from tests.database.storage import upload
+
+
+def run_flow(queue: Queue, cards: list[Row], title: str = "Rivers") -> None:
+    """Resolves all three jobs of the current file."""
+    outputs: dict[str, Row] = {
+        "analyze_file": {
+            "kind": "text",
+            "mime_type": "text/plain",
+            "title": title,
+            "topics": ["water"],
+            "key_terms": ["delta", "source"],
+            "content": [{"text": "A delta is …", "page": 1, "time_s": None}],
+            "notes": [],
+            "provider": "offline",
+        },
+        "create_thumbnail": {
+            "thumbnails": [
+                {
+                    "bucket": "thumbnails",
+                    "path": "acme/1/v/256.webp",
+                    "width": 256,
+                    "height": 192,
+                    "bytes": 900,
+                    "size": 256,
+                }
+            ],
+            "placeholder": "abc",
+        },
+        "create_cards": {"cards": cards},
+    }
+    while claimed := queue.claim():
+        for job in claimed:
+            assert queue.resolve_one(job, output=outputs[job["type"]])["verdict"] == "ok"
+
+
+def card(key: str, front: str = "What is a delta?", back: str = "Where a river ends.") -> Row:
+    return {
+        "key": key,
+        "type": "basic",
+        "front": front,
+        "back": back,
+        "hint": None,
+        "tags": ["water"],
+        "source": {"page": 1, "time_s": None, "quote": "A delta is …"},
+        "difficulty": 0.25,
+        "confidence": 0.5,
+    }
+
+
+def all_cards(queue: Queue) -> list[Row]:
+    return queue.rows("select id, card_key, front, file_id from public.cards order by card_key")
+
+
+def test_outputs_stand_in_the_tables_when_the_jobs_are_done(queue: Queue) -> None:
+    upload(queue.connection, "acme/notes.txt")
+    run_flow(queue, [card("a"), card("b", front="What is a source?")])
+
+    (analysis,) = queue.rows("select * from public.file_analyses")
+    assert (analysis["title"], analysis["key_terms"]) == ("Rivers", ["delta", "source"])
+    (thumbnail,) = queue.rows("select * from public.thumbnails")
+    assert (thumbnail["path"], thumbnail["width"], thumbnail["placeholder"]) == (
+        "acme/1/v/256.webp",
+        256,
+        "abc",
+    )
+    assert [row["card_key"] for row in all_cards(queue)] == ["a", "b"]
+    (status,) = queue.rows("select status, path from public.file_status")
+    assert status == {"status": "done", "path": "acme/notes.txt"}
+
+
+def test_one_set_of_cards_remains_after_an_overwrite_and_known_cards_keep_their_id(queue: Queue) -> None:
+    upload(queue.connection, "acme/notes.txt")
+    run_flow(queue, [card("a"), card("b")])
+    before = {row["card_key"]: row["id"] for row in all_cards(queue)}
+
+    upload(queue.connection, "acme/notes.txt")
+    run_flow(queue, [card("b", front="What is a river's delta?"), card("c")])
+
+    after: dict[str, Any] = {row["card_key"]: row for row in all_cards(queue)}
+    assert set(after) == {"b", "c"}
+    assert after["b"]["id"] == before["b"]
+    assert after["b"]["front"] == "What is a river's delta?"
+
+
+def test_a_flow_that_runs_again_after_a_crash_leaves_no_doubles(queue: Queue) -> None:
+    upload(queue.connection, "acme/notes.txt")
+    lost = queue.claim()
+    for job in lost:
+        queue.expire_lease(job["job_id"])
+    run_flow(queue, [card("a")])
+
+    assert {answer["verdict"] for answer in queue.resolve(*_late(lost))} == {"lost"}
+    assert len(all_cards(queue)) == 1
+    assert len(queue.rows("select 1 from public.thumbnails")) == 1
+
+
+def _late(jobs: list[Row]) -> list[Row]:
+    return [{**job, "outcome": "done", "output": {"cards": [card("late")]}} for job in jobs]
+
+
+def test_cards_for_a_job_without_a_file_are_refused_with_the_reason(queue: Queue) -> None:
+    queue.enqueue("create_cards")
+
+    answer = queue.resolve_one(queue.claim_one(), output={"cards": []})
+
+    assert answer["verdict"] == "error"
+    assert "has no file" in answer["error"]
