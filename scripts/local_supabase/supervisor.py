@@ -1,0 +1,206 @@
+"""Runs one local Supabase in the foreground, from an empty folder to the last process stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Self
+
+from scripts.local_supabase import database, function_process
+from scripts.local_supabase.cron_stand_in import CronStandIn
+from scripts.local_supabase.details import Details, remove_environment_file, write_environment_file
+from scripts.local_supabase.errors import LocalSupabaseError
+from scripts.local_supabase.gateway_thread import running_gateway
+from scripts.local_supabase.leg import Leg
+from scripts.local_supabase.ports import free_port
+from scripts.local_supabase.postgres import ADMIN, Cluster, running_cluster
+from scripts.local_supabase.postgrest import find_or_install, running_postgrest
+from scripts.local_supabase.processes import Child
+from scripts.local_supabase.state import Keys, LegFolder, Lock
+
+WATCH_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line of `up`."""
+
+    leg: Leg
+    directory: Path
+    tick_schedule: str | None = None
+    function: bool = True
+    follow_stdin: bool = False
+    postgrest: str | None = None
+    fsync: bool = True
+
+
+class StopRequested(BaseException):
+    """Raised in the main thread by the first signal, so that even a start is left in order."""
+
+
+class Supervisor:
+    """Owns every part. Parts are stopped in the reverse order of their start, however the run ends."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.folder = LegFolder(options.directory.resolve(), options.leg)
+        self.stack = ExitStack()
+        self.vital: list[Child] = []
+        self.function: Child | None = None
+
+    def __enter__(self) -> Self:
+        self.stack.enter_context(Lock(self.folder))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        ignore_signals()
+        self.stack.close()
+
+    def start(self) -> Details:
+        program = find_or_install(self.options.postgrest)
+        self.folder.create()
+        keys = self.folder.keys()
+        cluster = self.stack.enter_context(
+            running_cluster(self.folder, keys.database_password, fsync=self.options.fsync)
+        )
+        self.vital.append(cluster.child)
+        database.prepare_platform(cluster)
+        database.migrate(cluster)
+        postgrest, postgrest_url = self.stack.enter_context(
+            running_postgrest(program, cluster, keys.jwt_secret, self.folder.logs / "postgrest.log")
+        )
+        self.vital.append(postgrest)
+        url = self.stack.enter_context(running_gateway(cluster, keys, postgrest_url, self.folder.files))
+        function_port = free_port() if self.options.function else None
+        details = self.describe(cluster, keys, url, function_port)
+        if details.function_url is not None:
+            self.connect_function(cluster, keys, details, function_port or 0)
+        self.start_cron(cluster)
+        self.publish(details, keys)
+        return details
+
+    def connect_function(self, cluster: Cluster, keys: Keys, details: Details, port: int) -> None:
+        assert details.function_url is not None
+        secrets = {
+            "job_queue_worker_endpoint": details.function_url,
+            "job_queue_runner_secret": keys.runner_secret,
+        }
+        database.store_secrets(cluster, secrets)
+        log_path = self.folder.logs / "function.log"
+        self.function = self.stack.enter_context(
+            function_process.running_function(settings_of(details, keys), port, log_path)
+        )
+
+    def start_cron(self, cluster: Cluster) -> None:
+        if not cluster.cron_is_real:
+            cron = CronStandIn(cluster)
+            self.stack.callback(cron.stop)
+            cron.start()
+        if self.options.tick_schedule is not None:
+            database.schedule_ticks(cluster, self.options.tick_schedule)
+
+    def publish(self, details: Details, keys: Keys) -> None:
+        directory = self.folder.directory
+        self.stack.callback(remove_environment_file, directory, details.url)
+        write_environment_file(directory, settings_of(details, keys))
+
+    def describe(self, cluster: Cluster, keys: Keys, url: str, function_port: int | None) -> Details:
+        return Details(
+            leg=str(self.options.leg),
+            directory=str(self.folder.directory),
+            url=url,
+            publishable_key=keys.publishable_key,
+            secret_key=keys.secret_key,
+            anon_key=keys.anon_key,
+            service_role_key=keys.service_role_key,
+            jwt_secret=keys.jwt_secret,
+            database_url=cluster.url("postgres"),
+            admin_database_url=cluster.url(ADMIN),
+            function_url=None if function_port is None else function_process.function_url(function_port),
+            runner_secret=keys.runner_secret,
+            log_directory=str(self.folder.logs),
+        )
+
+    def watch(self) -> None:
+        """Until a signal. A part that everything needs must not be missing unnoticed."""
+        while True:
+            for child in self.vital:
+                child.require_alive()
+            if self.function is not None and self.function.process.poll() is not None:
+                code = self.function.process.returncode
+                print(f"The function ended with code {code}; see {self.function.log_path}", file=sys.stderr)
+                self.function = None
+            time.sleep(WATCH_SECONDS)
+
+
+def settings_of(details: Details, keys: Keys) -> dict[str, str]:
+    """What the function reads, and what the file `env` tells scripts and tests."""
+    settings = {
+        "SUPABASE_URL": details.url,
+        "SUPABASE_SECRET_KEY": details.secret_key,
+        "SUPABASE_PUBLISHABLE_KEY": details.publishable_key,
+        "JOB_QUEUE_RUNNER_SECRET": keys.runner_secret,
+        "CRON_SECRET": keys.cron_secret,
+    }
+    if details.function_url is not None:
+        settings["JOB_QUEUE_WORKER_ENDPOINT"] = details.function_url
+    return settings
+
+
+def up(options: Options) -> int:
+    request_stop_on_signals()
+    try:
+        if options.follow_stdin:
+            threading.Thread(target=stop_when_stdin_ends, name="follow-stdin", daemon=True).start()
+        with Supervisor(options) as supervisor:
+            details = supervisor.start()
+            print(details.to_json(), flush=True)
+            supervisor.watch()
+    except StopRequested:
+        return 0
+    except (LocalSupabaseError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def reset(directory: Path) -> int:
+    """Stops what runs in the directory and deletes the data of both legs."""
+    try:
+        for leg in Leg:
+            folder = LegFolder(directory.resolve(), leg)
+            if not folder.directory.exists():
+                continue
+            with Lock(folder).taken_from_holder():
+                folder.remove()
+    except (LocalSupabaseError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def request_stop_on_signals() -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        ignore_signals()
+        raise StopRequested
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
+
+
+def ignore_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def stop_when_stdin_ends() -> None:
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
