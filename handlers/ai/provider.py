@@ -1,0 +1,56 @@
+"""What any AI provider has to answer, and what it is given: text that a decoder already extracted.
+
+`analyze_file` and `create_cards` know only this protocol. A provider never sees the file's bytes, its
+storage path or its organisation, and its text is data: whatever it says, nothing in it is an order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from handlers.outputs import Analysis, Cards, Kind, Passage
+
+
+@dataclass(frozen=True)
+class ExtractedFile:
+    """A file after decoding: its text, and the few facts that are known without reading it."""
+
+    kind: Kind
+    file_name: str
+    passages: Sequence[Passage] = field(default_factory=tuple)
+    title: str | None = None  # from the file's metadata
+    pages: int | None = None
+    duration_seconds: float | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a provider says about a file; `analyze_file` adds what the decoders know."""
+
+    title: str
+    summary: str
+    language: str | None = None  # ISO 639-1, `None` when unsure
+    topics: Sequence[str] = ()
+    key_terms: Sequence[str] = ()
+    degraded: bool = False  # the provider did not answer and the offline rules did
+
+
+class Provider(Protocol):
+    """Turns text into a description and cards."""
+
+    @property
+    def name(self) -> str:
+        """Recorded with the analysis: "offline"."""
+        ...
+
+    def analyze(self, source: ExtractedFile) -> Description:
+        """Title, language, summary, topics and key terms of a file."""
+        ...
+
+    def cards(self, analysis: Analysis) -> Cards:
+        """The cards of an analysed file; every quote is a literal span of its content."""
+        ...

@@ -1,0 +1,103 @@
+"""Job type `analyze_file`: one uploaded file in, what it is and what it says out.
+
+The first job of an upload's flow. It decides what the file is by its bytes, has its text read in the
+sandbox, and lets an AI provider describe it; `create_cards` continues with this output.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path, PurePosixPath
+
+from handlers.ai.clean import clean_passages, clean_text
+from handlers.ai.offline import OfflineProvider
+from handlers.ai.provider import ExtractedFile, Provider
+from handlers.ai.reading import read_file
+from handlers.contract import Context, FilePayload, Job, Reject, handler
+from handlers.media.refused import Refused
+from handlers.media.sniff import MAX_FILE_BYTES, Sniffed, sniff_file
+from handlers.outputs import Analysis, Kind
+
+PROVIDER: Provider = OfflineProvider()
+
+SAYS_NOTHING = frozenset({"", "application/octet-stream", "binary/octet-stream"})  # claims that claim nothing
+SAME_TYPES = {
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/heif": "image/heic",
+    "audio/mp3": "audio/mpeg",
+    "audio/x-wav": "audio/wav",
+    "audio/wave": "audio/wav",
+    "audio/x-flac": "audio/flac",
+    "audio/m4a": "audio/mp4",
+    "audio/x-m4a": "audio/mp4",
+    "video/x-m4v": "video/mp4",
+    "application/ogg": "audio/ogg",
+}
+
+
+@handler(timeout=120)
+def analyze_file(job: Job[FilePayload], ctx: Context) -> Analysis:
+    """Reads a file's text and describes it: title, language, summary, topics and key terms."""
+    file = job.payload
+    name = PurePosixPath(file.path).name
+    ctx.progress(0.05, "downloading")
+    source = ctx.download_to_file(file.bucket, file.path, max_bytes=MAX_FILE_BYTES)
+    try:
+        sniffed = sniff_file(source, name=name, claimed=file.mime_type)
+    except Refused as error:
+        raise Reject(str(error)) from None
+    ctx.progress(0.15, "decoding")
+    reading = read_file(sniffed.kind, source, name, ctx)
+    passages = clean_passages(reading.passages)
+    ctx.progress(0.85, "describing")
+    mime_type = _mime_type(sniffed, reading.kind, file.mime_type)
+    mismatch = _is_mismatch(mime_type, file.mime_type)
+    extracted = ExtractedFile(
+        kind=reading.kind,
+        file_name=name,
+        passages=passages,
+        title=clean_text(reading.title) if reading.title else None,
+        pages=reading.pages,
+        duration_seconds=reading.duration_seconds,
+        width=reading.width,
+        height=reading.height,
+    )
+    description = PROVIDER.analyze(extracted)
+    notes = [*reading.notes, *([f"mime type: {file.mime_type} was claimed"] if mismatch else [])]
+    return Analysis(
+        kind=reading.kind,
+        mime_type=mime_type,
+        mime_mismatch=mismatch,
+        title=description.title,
+        language=description.language,
+        summary=description.summary,
+        topics=list(description.topics),
+        key_terms=list(description.key_terms),
+        pages=reading.pages,
+        duration_seconds=reading.duration_seconds,
+        width=reading.width,
+        height=reading.height,
+        content=passages,
+        notes=notes,
+        provider=PROVIDER.name,
+        degraded=description.degraded,
+        content_sha256=_sha256(source),
+    )
+
+
+def _mime_type(sniffed: Sniffed, kind: Kind, claimed: str | None) -> str:
+    """What the bytes say; only among texts, which all look alike, the claim adds something."""
+    if sniffed.kind == "text" and (claimed or "").startswith("text/"):
+        return (claimed or "").partition(";")[0].strip().lower()
+    return sniffed.mime_type.replace("video/", "audio/") if kind == "audio" else sniffed.mime_type
+
+
+def _is_mismatch(mime_type: str, claimed: str | None) -> bool:
+    bare = (claimed or "").partition(";")[0].strip().lower()
+    return bare not in SAYS_NOTHING and SAME_TYPES.get(bare, bare) != mime_type
+
+
+def _sha256(source: Path) -> str:
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

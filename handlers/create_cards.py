@@ -1,0 +1,22 @@
+"""Job type `create_cards`: the analysis of a file in, its cards out.
+
+The last job of an upload's flow. It needs no bytes: `analyze_file` has read them, and its output waits
+here as the parent's. A file without enough text has no cards, and that is a result.
+"""
+
+from __future__ import annotations
+
+from handlers.ai.offline import OfflineProvider
+from handlers.ai.provider import Provider
+from handlers.contract import Context, FilePayload, Job, handler
+from handlers.outputs import Analysis, Cards
+
+PROVIDER: Provider = OfflineProvider()
+
+
+@handler(timeout=60)
+def create_cards(job: Job[FilePayload], ctx: Context) -> Cards:  # noqa: ARG001
+    """Questions and answers whose every quote stands in the file."""
+    analysis = ctx.parent("analyze_file", Analysis)
+    ctx.progress(0.1, "looking for facts")
+    return PROVIDER.cards(analysis)

@@ -1,0 +1,52 @@
+"""Job type `create_thumbnail`: one uploaded file in, its pictures in the bucket `thumbnails` out."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from handlers.contract import Context, Decoded, FilePayload, Job, Reject, handler
+from handlers.media.refused import Refused
+from handlers.media.sniff import MAX_FILE_BYTES, sniff_file
+from handlers.outputs import Kind, Thumbnail, Thumbnails
+
+BUCKET = "thumbnails"
+SIZES = (256, 1024)
+DECODERS: dict[Kind, str] = {
+    "image": "handlers.media.image:thumbnails",
+    "pdf": "handlers.media.pdf:thumbnails",
+    "video": "handlers.media.video:thumbnails",
+    "text": "handlers.media.text:thumbnails",
+}
+NO_PICTURE = "no thumbnail for audio yet"
+
+
+@handler(timeout=60)
+def create_thumbnail(job: Job[FilePayload], ctx: Context) -> Thumbnails:
+    """Makes small pictures of an image, a PDF's first page, a video's best frame or a text's beginning."""
+    file = job.payload
+    source = ctx.download_to_file(file.bucket, file.path, max_bytes=MAX_FILE_BYTES)
+    try:
+        sniffed = sniff_file(source, name=PurePosixPath(file.path).name, claimed=file.mime_type)
+    except Refused as error:
+        raise Reject(str(error)) from None
+    if sniffed.kind not in DECODERS:
+        return Thumbnails(notes=[NO_PICTURE])
+    ctx.progress(0.2, "decoding")
+    decoded = ctx.decode(DECODERS[sniffed.kind], source, sizes=list(SIZES))
+    if not decoded.facts["thumbnails"]:
+        return Thumbnails(notes=[NO_PICTURE])
+    ctx.progress(0.7, "storing")
+    return _store(job, ctx, decoded)
+
+
+def _store(job: Job[FilePayload], ctx: Context, decoded: Decoded) -> Thumbnails:
+    """Uploads under the file's version, so that a late result never replaces a newer version's picture."""
+    folder = f"{job.org_id}/{job.payload.file_id}/{job.payload.version}"
+    stored = []
+    for facts in decoded.facts["thumbnails"]:
+        data = decoded.files[facts["name"]]
+        path = f"{folder}/{facts['size']}.webp"
+        ctx.upload(BUCKET, path, data, "image/webp")
+        box = {"size": facts["size"], "width": facts["width"], "height": facts["height"]}
+        stored.append(Thumbnail(bucket=BUCKET, path=path, bytes=len(data), **box))
+    return Thumbnails(thumbnails=stored, placeholder=decoded.facts["placeholder"])

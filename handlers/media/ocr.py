@@ -1,0 +1,109 @@
+"""Recognises text in pictures and scanned pages, in the sandboxed child; needs 2 GB of memory there.
+
+The models come with the extra `ocr`; without it the answer is `{"available": False}`, which is a result
+and not a failure.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from handlers.media import image, pdf
+
+MAX_SIDE = 2000  # larger pictures are scaled down to this before recognition
+DPI = 110
+LEAST_SCORE = 0.5
+SIDEWAYS_RATIO = 1.5  # a line's box taller than wide by this: the picture lies on its side
+
+
+def read(source: Path, folder: Path, max_side: int = MAX_SIDE) -> dict[str, Any]:  # noqa: ARG001
+    """The lines of a picture from top to bottom, with their boxes in pixels of the picture as read."""
+    if not _installed():
+        return {"available": False}
+    return {"available": True, **_recognise(_engine(), image.load(source, max_side))}
+
+
+def read_pages(source: Path, folder: Path, pages: Sequence[int], dpi: int = DPI) -> dict[str, Any]:  # noqa: ARG001
+    """The lines of the given pages of a PDF; loading the models once for all of them."""
+    if not _installed():
+        return {"available": False}
+    engine = _engine()
+    document = pdf.open_document(source)
+    try:
+        found = [(number, _recognise(engine, pdf.render_at(document, number, dpi))) for number in pages]
+    finally:
+        document.close()
+    return {"available": True, "pages": [{"page": number, **facts} for number, facts in found]}
+
+
+def _installed() -> bool:
+    return all(importlib.util.find_spec(name) for name in ("rapidocr", "onnxruntime"))
+
+
+def _engine() -> Any:
+    rapidocr = importlib.import_module("rapidocr")
+    return rapidocr.RapidOCR(
+        params={
+            "Global.use_cls": False,  # the direction classifier turns upright lines into rubbish
+            "Global.log_level": "critical",
+            "EngineConfig.onnxruntime.intra_op_num_threads": len(os.sched_getaffinity(0)),
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            "Det.limit_type": "max",
+            "Det.limit_side_len": 960,
+        }
+    )
+
+
+def _recognise(engine: Any, picture: Any) -> dict[str, Any]:
+    upright = _lines(engine, picture)
+    best, best_picture = upright, picture
+    if _lies_on_its_side(upright):
+        for turn in ("d90", "d270"):
+            turned = picture.rot(turn)
+            lines = _lines(engine, turned)
+            if _score(lines) > _score(best):
+                best, best_picture = lines, turned
+    kept = [line for line in best if line["score"] >= LEAST_SCORE and any(map(str.isalnum, line["text"]))]
+    return {
+        "lines": kept,
+        "text": "\n".join(line["text"] for line in kept),
+        "width": best_picture.width,
+        "height": best_picture.height,
+    }
+
+
+def _lines(engine: Any, picture: Any) -> list[dict[str, Any]]:
+    result = engine(_opencv(picture), use_cls=False)
+    if result.txts is None:
+        return []
+    lines = []
+    for text, box, score in zip(result.txts, result.boxes, result.scores, strict=True):
+        xs, ys = [float(point[0]) for point in box], [float(point[1]) for point in box]
+        left, top = round(min(xs)), round(min(ys))
+        size = {"width": round(max(xs)) - left, "height": round(max(ys)) - top}
+        lines.append({"text": text, "x": left, "y": top, **size, "score": round(float(score), 3)})
+    return lines
+
+
+def _opencv(picture: Any) -> Any:
+    """Three bands in the order of OpenCV (blue first), transparent parts on white."""
+    picture = picture.flatten(background=255) if picture.hasalpha() else picture
+    picture = picture.colourspace("srgb")
+    return picture[2].bandjoin([picture[1], picture[0]]).numpy()
+
+
+def _lies_on_its_side(lines: list[dict[str, Any]]) -> bool:
+    if not lines:
+        return False
+    shape: float = statistics.median(line["height"] / max(line["width"], 1) for line in lines)
+    return shape > SIDEWAYS_RATIO
+
+
+def _score(lines: list[dict[str, Any]]) -> float:
+    return statistics.fmean(line["score"] for line in lines) if lines else 0.0
