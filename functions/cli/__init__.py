@@ -1,0 +1,38 @@
+"""`crontick`: the commands that a person types. Each module here is one of them, or what several share.
+
+`up`, `demo` and `reset` are about the local Supabase; the others reach whatever project the environment
+names, and the local one while it runs.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from functions.cli.demo import demo
+from functions.cli.enqueue import enqueue
+from functions.cli.run import run
+from functions.cli.stack import reset, up
+from functions.cli.status import status
+from functions.cli.terminal import Commands
+from functions.cli.tick import tick
+from functions.cli.upload import upload
+
+app = typer.Typer(
+    cls=Commands,
+    name="crontick",
+    help="Background processing for Supabase, with nothing running between ticks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+app.command(epilog="Example: crontick demo slides.pdf holiday.jpg")(demo)
+app.command(epilog="Example: crontick up --leg debian")(up)
+app.command(epilog="Example: crontick upload slides.pdf --org demo --wait")(upload)
+app.command(epilog="Example: crontick status --watch")(status)
+app.command(epilog="Example: crontick tick --limit 5 --types create_thumbnail")(tick)
+app.command(epilog="Example: JOB_POLL_INTERVAL_MS=1000 crontick run")(run)
+app.command(
+    epilog="""Example: crontick enqueue send_digest --org demo --payload '{"week": 46}' --delay 60"""
+)(enqueue)
+app.command(epilog="Example: crontick reset --yes")(reset)

@@ -1,0 +1,106 @@
+"""What became of files, read from the tables: the queries behind the progress, the tables and the report."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from functions.cli.connection import Connection
+from functions.cli.rows import (
+    Analysis,
+    Card,
+    DeadLetter,
+    FileResult,
+    FileStatus,
+    JobRow,
+    JobRun,
+    Row,
+    Thumbnail,
+)
+
+_IDS_PER_REQUEST = 100  # keeps the request line short enough for every proxy
+
+Model = TypeVar("Model", bound=Row)
+
+
+def statuses(connection: Connection, file_ids: Iterable[int]) -> dict[int, FileStatus]:
+    """The files' status by id. A file that was overwritten or deleted is not among them."""
+    return {
+        row.file_id: row for row in _of(connection, "file_status", FileStatus, sorted(file_ids), ["file_id"])
+    }
+
+
+def status_of_upload(
+    connection: Connection, bucket: str, path: str, version: str | None
+) -> FileStatus | None:
+    """The file that an upload made: by its version, or the current one at that path when it is unknown."""
+    where = {"bucket_id": bucket, "path": path} | ({"version": version} if version else {})
+    found = connection.rows("file_status", _columns(FileStatus), where, ["-file_id"], limit=1)
+    return next((FileStatus.model_validate(row) for row in found), None)
+
+
+def recent(connection: Connection, count: int) -> list[FileStatus]:
+    """The newest files, newest first."""
+    found = connection.rows("file_status", _columns(FileStatus), {}, ["-file_id"], limit=count)
+    return [FileStatus.model_validate(row) for row in found]
+
+
+def dead_letters(connection: Connection, count: int) -> list[DeadLetter]:
+    """The latest failed jobs, newest first, with the file that they were about."""
+    columns = f"{_columns(DeadLetter)},file:ingested_files(bucket_id,path)"
+    where = {"status": "failed"}
+    found = connection.rows("jobs", columns, where, ["-completed_at", "-id"], limit=count)
+    return [DeadLetter.model_validate(row) for row in found]
+
+
+def results(connection: Connection, found: Sequence[FileStatus]) -> list[FileResult]:
+    """Analysis, thumbnails, cards and times of these files, in their order."""
+    ids = [status.file_id for status in found]
+    analyses = _by_file(_of(connection, "file_analyses", Analysis, ids, ["file_id"]))
+    thumbnails = _by_file(_of(connection, "thumbnails", Thumbnail, ids, ["file_id", "width", "id"]))
+    cards = _by_file(_of(connection, "cards", Card, ids, ["file_id", "created_at", "id"]))
+    jobs = _by_file(_of(connection, "jobs", JobRow, ids, ["id"]))
+    job_ids = [job.id for of_file in jobs.values() for job in of_file]
+    runs: defaultdict[int, list[JobRun]] = defaultdict(list)
+    for run in _of(connection, "job_runs", JobRun, job_ids, ["id"], column="job_id"):
+        runs[run.job_id].append(run)
+    return [
+        FileResult(
+            status=status,
+            analysis=next(iter(analyses[status.file_id]), None),
+            thumbnails=thumbnails[status.file_id],
+            cards=cards[status.file_id],
+            jobs=jobs[status.file_id],
+            runs={job.id: runs[job.id] for job in jobs[status.file_id]},
+        )
+        for status in found
+    ]
+
+
+def _of(
+    connection: Connection,
+    table: str,
+    model: type[Model],
+    ids: Sequence[int],
+    order: Sequence[str],
+    column: str = "file_id",
+) -> Iterator[Model]:
+    for start in range(0, len(ids), _IDS_PER_REQUEST):
+        some = ids[start : start + _IDS_PER_REQUEST]
+        for row in connection.rows(table, _columns(model), {column: some}, order):
+            yield model.model_validate(row)
+
+
+def _columns(model: type[Row]) -> str:
+    return ",".join(name for name, field in model.model_fields.items() if not field.exclude)
+
+
+FileRow = TypeVar("FileRow", Analysis, Thumbnail, Card, JobRow)
+
+
+def _by_file(rows: Iterable[FileRow]) -> defaultdict[int, list[FileRow]]:
+    grouped: defaultdict[int, list[FileRow]] = defaultdict(list)
+    for row in rows:
+        grouped[row.file_id].append(row)
+    return grouped

@@ -1,0 +1,175 @@
+"""The local Supabase as a command sees it: a process of its own that lives as long as the command.
+
+The stack's own programs are in `scripts/local_supabase`, next to this package in the repository. They follow
+our end of a pipe: however this process ends, they end too.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from functions.cli.terminal import Misuse, Problem, shown
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+STOP_SECONDS = 30
+_REMEMBERED_LINES = 15
+
+
+class Leg(StrEnum):
+    """Which Postgres: the wheel's 18 with the real http, or Debian's 15 with the real pg_cron."""
+
+    wheel = "wheel"
+    debian = "debian"
+
+
+class LocalSupabase(BaseModel):
+    """What the local Supabase says about itself once everything answers."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    leg: Leg
+    directory: Path
+    url: str
+    publishable_key: str
+    secret_key: str
+    function_url: str | None
+    log_directory: Path
+
+    @property
+    def env_file(self) -> Path:
+        """Where the keys are while it runs."""
+        return self.directory / "env"
+
+
+class Process:
+    """The running process of the stack, and what it said last on stderr."""
+
+    def __init__(self, process: subprocess.Popen[str], on_line: Callable[[str], None]) -> None:
+        self._process = process
+        self._last_lines: deque[str] = deque(maxlen=_REMEMBERED_LINES)
+        self._on_line = on_line
+        self._reader = threading.Thread(target=self._read, args=(process.stderr,), daemon=True)
+        self._reader.start()
+
+    def _read(self, stream: IO[str]) -> None:
+        for line in stream:
+            if text := shown(line.rstrip()):
+                self._last_lines.append(text)
+                self._on_line(text)
+
+    def require_running(self) -> None:
+        """Raises a `Problem` when the stack has ended by itself."""
+        code = self._process.poll()
+        if code is not None:
+            raise self.failure(f"the local Supabase ended with exit code {code}")
+
+    def failure(self, what: str) -> Problem:
+        """A problem that carries what the stack said last."""
+        self._reader.join(timeout=2)
+        said = "\n  ".join(self._last_lines) or "(it said nothing)"
+        return Problem(f"{what}:\n  {said}", "If its data is damaged, start afresh with: crontick reset")
+
+    def ready(self) -> LocalSupabase:
+        """Waits for the line that says that everything answers."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait(timeout=STOP_SECONDS)
+            raise self.failure("the local Supabase did not start")
+        try:
+            return LocalSupabase.model_validate_json(line)
+        except ValidationError as error:
+            raise self.failure("the local Supabase announced itself in words we do not know") from error
+
+    def stop(self) -> None:
+        """Lets go of the pipe, which asks the stack to stop, and waits until it has."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.terminate()
+            self._process.wait(timeout=STOP_SECONDS)
+
+
+@contextmanager
+def started(
+    leg: Leg, schedule: str, directory: Path, on_line: Callable[[str], None]
+) -> Iterator[tuple[LocalSupabase, Process]]:
+    """Starts the local Supabase and the function, and stops them at the end of the block."""
+    command = [*_command("up", directory), "--leg", leg, "--tick-schedule", schedule, "--follow-stdin"]
+    # A session of its own: Ctrl-C is ours to hear, and the stack stops in its own order.
+    process = subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    running = Process(process, on_line)
+    try:
+        with _terminated_like_ctrl_c():
+            yield running.ready(), running
+    finally:
+        running.stop()
+
+
+@contextmanager
+def _terminated_like_ctrl_c() -> Iterator[None]:
+    """Makes SIGTERM and a closed terminal end the block as Ctrl-C does, so that the stack is awaited."""
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def reset(directory: Path) -> None:
+    """Stops what runs in the directory and deletes it."""
+    ended = subprocess.run(
+        _command("reset", directory),
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if ended.returncode:
+        raise Problem(
+            f"resetting {directory} failed: {shown(ended.stderr.strip(), lines=True)}",
+            "Stop what still uses it (crontick up, crontick demo) and try again.",
+        )
+
+
+def default_schedule(leg: Leg) -> str:
+    """How often the tick comes: Debian's pg_cron knows no seconds."""
+    return "* * * * *" if leg is Leg.debian else "2 seconds"
+
+
+def _command(verb: str, directory: Path) -> list[str]:
+    if not (REPOSITORY / "scripts" / "local_supabase").is_dir():
+        raise Misuse(
+            f"there is no local Supabase beside the installed package ({REPOSITORY})",
+            "Clone the repository and run this command in it; a deployed worker has no use for it.",
+        )
+    return [sys.executable, "-m", "scripts.local_supabase", verb, "--directory", str(directory)]

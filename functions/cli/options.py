@@ -1,0 +1,31 @@
+"""Options that several commands share, so that they are spelled and explained alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from functions.cli.local import REPOSITORY, Leg
+
+LOCAL_DIRECTORY = REPOSITORY / ".local"
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+LegOption = Annotated[
+    Leg, typer.Option("--leg", help="wheel: PostgreSQL 18, real http. debian: PostgreSQL 15, real pg_cron.")
+]
+Schedule = Annotated[
+    str | None,
+    typer.Option(
+        "--schedule",
+        help="How often cron calls the function. Default: '2 seconds', on leg debian '* * * * *'.",
+        show_default=False,
+    ),
+]
+Directory = Annotated[
+    Path,
+    typer.Option("--directory", help="Where the local Supabase keeps its data.", show_default=".local"),
+]
+Org = Annotated[str, typer.Option("--org", help="Organisation: the first folder of the object path.")]
+Bucket = Annotated[str, typer.Option("--bucket", help="Bucket to upload into.")]

@@ -1,0 +1,122 @@
+"""`crontick up` and `crontick reset`: the local Supabase, in the foreground, and away again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from functions.cli import local
+from functions.cli.local import Leg, LocalSupabase, Process
+from functions.cli.options import LOCAL_DIRECTORY, Directory, Json, LegOption, Schedule
+from functions.cli.terminal import Misuse, console, print_json
+
+
+def up(
+    leg: LegOption = Leg.wheel,
+    schedule: Schedule = None,
+    directory: Directory = LOCAL_DIRECTORY,
+    json: Json = False,
+) -> None:
+    """Runs the local Supabase and the function until Ctrl-C."""
+    out = console(json)
+    with announced_start(leg, schedule, directory, out) as (supabase, process):
+        if json:
+            print_json(_public_facts(supabase))
+        else:
+            out.print(_facts_table(supabase))
+            out.print(_next_steps())
+        try:
+            while True:
+                process.require_running()
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            out.print("stopping; the data stays (crontick reset throws it away)")
+
+
+def reset(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    directory: Directory = LOCAL_DIRECTORY,
+    json: Json = False,
+) -> None:
+    """Deletes the local Supabase's data: files, jobs, cards."""
+    if not yes:
+        if json or not console(json).is_terminal:
+            raise Misuse("reset deletes data and nobody can be asked here", "Say --yes: crontick reset --yes")
+        typer.confirm(f"Delete everything in {directory}?", abort=True)
+    local.reset(directory)
+    if json:
+        print_json({"reset": True, "directory": str(directory)})
+    else:
+        console(json).print(
+            Text(f"The local Supabase in {directory} is gone.", style="green"), soft_wrap=True
+        )
+
+
+@contextmanager
+def announced_start(
+    leg: Leg, schedule: str | None, directory: Directory, out: Console
+) -> Iterator[tuple[LocalSupabase, Process]]:
+    """Starts the stack with a spinner that repeats what it says, and stops it at the end of the block."""
+    what = f"starting the local Supabase, leg {leg}"
+    if not out.is_terminal:
+        out.print(what)
+    with ExitStack() as stack:
+        with out.status(what) as spinner:
+            started = local.started(
+                leg,
+                schedule or local.default_schedule(leg),
+                directory.absolute(),
+                lambda line: spinner.update(f"{what} [dim]{escape(line[:80])}[/dim]"),
+            )
+            running = stack.enter_context(started)
+        yield running
+
+
+def _public_facts(supabase: LocalSupabase) -> dict[str, Any]:
+    """What may be shown: everything but the keys that open it, which are in the env file."""
+    return {
+        "leg": supabase.leg,
+        "url": supabase.url,
+        "function_url": supabase.function_url,
+        "publishable_key": supabase.publishable_key,
+        "env_file": str(supabase.env_file),
+        "log_directory": str(supabase.log_directory),
+        "directory": str(supabase.directory),
+    }
+
+
+def _facts_table(supabase: LocalSupabase) -> Table:
+    table = Table(
+        title="The local Supabase is up", title_justify="left", title_style="bold green", show_header=False
+    )
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    rows = [
+        ("project URL", supabase.url),
+        ("REST", f"{supabase.url}/rest/v1"),
+        ("Storage", f"{supabase.url}/storage/v1"),
+        ("function", supabase.function_url or "not started"),
+        ("publishable key", supabase.publishable_key),
+        ("secret key", f"in {supabase.env_file}"),
+        ("logs", str(supabase.log_directory)),
+        ("leg", str(supabase.leg)),
+    ]
+    for name, value in rows:
+        table.add_row(name, Text(value))
+    return table
+
+
+def _next_steps() -> Panel:
+    steps = "crontick upload FILE --wait\ncrontick status --watch\n\nCtrl-C stops everything."
+    return Panel(
+        Text(steps), title="next, in another terminal", title_align="left", border_style="dim", expand=False
+    )

@@ -1,0 +1,120 @@
+"""A handler's `Context` (see `handlers.contract`), for one attempt at one job."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from functions.clock import Clock
+from functions.errors import LeaseLost
+from functions.object_store import ObjectStore
+from functions.queue_rows import ClaimedJob
+from handlers.contract import Decoded, Model, Reject
+
+
+class Decoder(Protocol):
+    """What the context needs of `functions.sandbox.Sandbox`."""
+
+    def run(
+        self, decoder: str, source: Path, *, timeout: float, memory_mb: int, options: dict[str, Any]
+    ) -> Decoded: ...
+
+
+class JobContext:
+    """Every method first looks whether the job is still ours, so an abandoned handler ends at its next call.
+
+    The tick's thread calls `abandon` and `take_progress`; the rest is called by the handler, in its own.
+    """
+
+    def __init__(
+        self, job: ClaimedJob, *, store: ObjectStore, sandbox: Decoder, clock: Clock, deadline: float
+    ) -> None:
+        self.deadline = deadline  # moves closer when the worker is told to stop
+        self._job = job
+        self._store = store
+        self._sandbox = sandbox
+        self._clock = clock
+        self._abandoned: str | None = None
+        self._lock = threading.Lock()
+        self._progress: dict[str, Any] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._files = 0
+
+    def seconds_left(self) -> float:
+        self._check()
+        return max(self.deadline - self._clock.now(), 0.0)
+
+    def progress(self, done: float, note: str = "") -> None:
+        self._check()
+        with self._lock:
+            self._progress = {"done": round(min(max(done, 0.0), 1.0), 3), "note": note[:200]}
+
+    def download(self, bucket: str, path: str) -> bytes:
+        self._check()
+        return self._store.download(bucket, path)
+
+    def download_to_file(self, bucket: str, path: str, *, max_bytes: int | None = None) -> Path:
+        self._check()
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="crontick-", ignore_cleanup_errors=True)
+        self._files += 1
+        # The name is ours, the suffix is what decoders may want to see of the original.
+        target = Path(self._folder.name, f"{self._files}{_safe_suffix(path)}")
+        self._store.download_to(target, bucket, path, max_bytes=max_bytes)
+        return target
+
+    def upload(self, bucket: str, path: str, data: bytes, content_type: str) -> None:
+        self._check()
+        self._store.upload(bucket, path, data, content_type)
+
+    def decode(self, decoder: str, source: Path, *, memory_mb: int = 1024, **options: Any) -> Decoded:
+        seconds = self.seconds_left()
+        return self._sandbox.run(decoder, source, timeout=seconds, memory_mb=memory_mb, options=options)
+
+    def parent(self, job_type: str, model: type[Model]) -> Model:
+        if job_type not in self._job.parents:
+            raise Reject(f"this job did not wait for {job_type}: enqueue it with `after`")
+        try:
+            return model.model_validate(self._job.parents[job_type])
+        except ValidationError as error:
+            raise Reject(f"output of {job_type}: {named_problems(error)}") from error
+
+    def abandon(self, why: str) -> None:
+        """The job is no longer this attempt's: whatever the handler asks for next, it hears `LeaseLost`."""
+        self._abandoned = why
+
+    def take_progress(self) -> dict[str, Any] | None:
+        """What was reported since the last time, for the heartbeat."""
+        with self._lock:
+            progress, self._progress = self._progress, None
+            return progress
+
+    @property
+    def has_progress(self) -> bool:
+        return self._progress is not None
+
+    def close(self) -> None:
+        """Removes the job's private folder."""
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def _check(self) -> None:
+        if self._abandoned is not None:
+            raise LeaseLost(f"job {self._job.job_id} is no longer ours: {self._abandoned}")
+
+
+def named_problems(error: ValidationError) -> str:
+    """Which fields are wrong and how, without their values."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'value'}: {problem['msg'].removeprefix('Value error, ')}"
+        for problem in error.errors(include_url=False, include_input=False)[:10]
+    )
+
+
+def _safe_suffix(path: str) -> str:
+    suffix = PurePosixPath(path).suffix.lower()
+    return suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 10 else ""

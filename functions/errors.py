@@ -1,0 +1,42 @@
+"""What can go wrong around a job, one leaf per decision that a caller can take.
+
+    CrontickError
+    ├── ConfigurationError      a variable or a deployment is wrong: an operator has to act
+    │   └── HandlerUnavailable  this deployment has no such handler: put the job back, do not fail it
+    ├── QueueUnavailable        the database cannot be reached right now: the same call may pass later
+    ├── RequestRefused          the database understood the call and said no: the caller has to change it
+    └── LeaseLost               the job belongs to somebody else now: drop the work, report nothing
+
+Every message names the thing and the remedy. Errors of httpx and postgrest end here, as `__cause__`.
+"""
+
+from __future__ import annotations
+
+
+class CrontickError(Exception):
+    """Base of everything that this project raises on purpose."""
+
+
+class ConfigurationError(CrontickError):
+    """A variable is missing or wrong. `QueueUnavailable` is for what waiting may cure; this is not."""
+
+
+class HandlerUnavailable(ConfigurationError):  # noqa: N818 - says what is the matter
+    """No handler of that name can be loaded here: normal for a minute while a deploy is under way."""
+
+
+class QueueUnavailable(CrontickError):  # noqa: N818 - as above
+    """The database, PostgREST or the way to it is down or overloaded, and retries did not help."""
+
+
+class RequestRefused(CrontickError):  # noqa: N818 - as above
+    """The database refused the call itself: `sqlstate` says why, `hint` what to do, where it knows."""
+
+    def __init__(self, message: str, *, sqlstate: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+        self.hint = hint
+
+
+class LeaseLost(CrontickError):  # noqa: N818 - as above
+    """Raised inside a handler by its context, when the job was cancelled, reclaimed or stopped."""

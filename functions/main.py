@@ -1,0 +1,105 @@
+"""The HTTP edge: functions-framework loads this file by its path and calls `cron_tick` for every request.
+
+It is loaded as a module named `main`, so nothing imports it: a second import would run it twice. Every
+path and method arrives here, and so may anybody: the secret is checked before a byte of the body is read.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+from typing import Any
+
+import flask
+
+from functions import log, shutdown
+from functions.auth import is_authorized
+from functions.errors import ConfigurationError, CrontickError, QueueUnavailable
+from functions.redact import redact
+from functions.settings import Settings, load_settings
+from functions.tick_options import BadRequest, parse_body
+from functions.worker import Worker
+
+MAX_BODY_BYTES = 64 * 1024
+
+_making_worker = threading.Lock()
+
+
+def cron_tick(request: flask.Request) -> flask.Response:
+    """Answers one call: `POST /` with the secret runs a tick, anything else is refused."""
+    if request.path != "/":
+        return _answer(404)
+    if request.method != "POST":  # a redirected POST arrives as GET
+        return _answer(405, headers={"Allow": "POST"})
+    try:
+        settings = _settings()
+        if not is_authorized(request.headers, settings):
+            return _answer(401)
+        return _run(request, settings)
+    except ConfigurationError as error:
+        log.error("configuration_error", error=error)
+        return _answer(500, _error("the function is misconfigured; its log says how"))
+    except Exception as error:
+        log.error("tick_crashed", exception=error)
+        return _answer(500, _error("the tick failed unexpectedly; the function's log says why"))
+
+
+def _run(request: flask.Request, settings: Settings) -> flask.Response:
+    body = _read_body(request)
+    if body is None:
+        return _answer(413)
+    try:
+        options = parse_body(body, default_limit=settings.tick_batch_size)
+        report = _worker().tick(options, stop=shutdown.stop)
+    except BadRequest as error:
+        return _answer(400, _error(str(error)))
+    except QueueUnavailable as error:
+        log.error("queue_unavailable", error=error)
+        return _answer(503, _error(redact(str(error))))
+    except CrontickError as error:
+        log.error("tick_refused", error=error)
+        return _answer(500, _error(redact(str(error))))
+    return _answer(200, report.as_json())
+
+
+def _read_body(request: flask.Request) -> bytes | None:
+    """The body, or None if it is larger than a tick's body can be; then the rest of it stays unread."""
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        return None
+    body = request.stream.read(MAX_BODY_BYTES + 1)  # a chunked body does not say how long it is
+    return body if len(body) <= MAX_BODY_BYTES else None
+
+
+@functools.cache
+def _settings() -> Settings:
+    log.configure()
+    settings = load_settings()
+    log.configure(settings.log_level)
+    return settings
+
+
+def _worker() -> Worker:
+    with _making_worker:
+        return _only_worker()
+
+
+@functools.cache
+def _only_worker() -> Worker:
+    return Worker(_settings())
+
+
+def _error(text: str) -> dict[str, Any]:
+    return {"status": "error", "error": text}
+
+
+def _answer(
+    status: int, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+) -> flask.Response:
+    """An answer that counts as streamed: before any other the framework would read the whole request."""
+    content = b"" if body is None else json.dumps(body).encode()
+    response = flask.Response(iter((content,)), status=status, headers=headers, mimetype="application/json")
+    response.headers["Content-Length"] = str(len(content))
+    if body is None:
+        del response.headers["Content-Type"]
+    return response

@@ -1,0 +1,93 @@
+"""Stored objects for handlers: what can go wrong with Storage, said as an outcome of the job.
+
+the object is gone, or too large        Reject
+Storage is down, busy or misconfigured  Retry
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import httpx
+from storage3.exceptions import StorageApiError
+
+from functions.supabase_client import SupabaseClient
+from handlers.contract import Reject, Retry
+
+_MEGABYTE = 1_000_000
+_CHUNK_BYTES = 256 * 1024
+
+
+class ObjectStore:
+    """Reads and writes objects with the secret key; threads may share one."""
+
+    def __init__(self, client: SupabaseClient, *, max_bytes: int) -> None:
+        self._client = client
+        self._max_bytes = max_bytes
+
+    def download(self, bucket: str, path: str) -> bytes:
+        with self._chunks(bucket, path, self._max_bytes) as chunks:
+            return b"".join(chunks)
+
+    def download_to(self, target: Path, bucket: str, path: str, *, max_bytes: int | None = None) -> None:
+        limit = self._max_bytes if max_bytes is None else min(max_bytes, self._max_bytes)
+        with target.open("wb") as file, self._chunks(bucket, path, limit) as chunks:
+            for chunk in chunks:
+                file.write(chunk)
+
+    def upload(self, bucket: str, path: str, data: bytes, content_type: str) -> None:
+        options = {"content-type": content_type, "upsert": "true"}
+        try:
+            self._client.storage.from_(bucket).upload(path, data, options)  # type: ignore[arg-type]
+        except StorageApiError as error:
+            _refused(int(error.status), error.message, f"storing {bucket}/{path}")
+        except httpx.HTTPError as error:
+            raise Retry(f"Storage cannot be reached ({type(error).__name__})") from error
+
+    @contextmanager
+    def _chunks(self, bucket: str, path: str, limit: int) -> Iterator[Iterator[bytes]]:
+        try:
+            with self._client.stream(bucket, path) as response:
+                if not response.is_success:
+                    _gone_or_refused(response, f"reading {bucket}/{path}")
+                _check_size(int(response.headers.get("content-length", 0)), limit)
+                yield _bounded(response.iter_bytes(_CHUNK_BYTES), limit)
+        except httpx.HTTPError as error:
+            raise Retry(f"Storage cannot be reached ({type(error).__name__})") from error
+
+
+def _bounded(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
+    """Counts what really arrives: the length in the header is a promise, or missing."""
+    received = 0
+    for chunk in chunks:
+        received += len(chunk)
+        _check_size(received, limit)
+        yield chunk
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise Reject(f"the file is larger than the limit of {limit / _MEGABYTE:g} MB")
+
+
+def _gone_or_refused(response: httpx.Response, doing: str) -> NoReturn:
+    """Storage answers most errors as 400; the status that counts stands in the body."""
+    status, message = response.status_code, response.reason_phrase
+    try:
+        body = json.loads(response.read())
+        status, message = int(body["statusCode"]), str(body["message"])
+    except (ValueError, TypeError, KeyError):
+        pass  # a proxy's answer, not Storage's: its own status holds
+    if status == 404:
+        raise Reject("the file is gone: it was deleted or moved before it could be read")
+    _refused(status, message, doing)
+
+
+def _refused(status: int, message: str, doing: str) -> NoReturn:
+    if status == 413:
+        raise Reject(f"{doing}: it is larger than the bucket allows")
+    raise Retry(f"{doing}: Storage answered {status}: {message}")

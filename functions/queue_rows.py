@@ -1,0 +1,140 @@
+"""The rows that travel between a tick and the database, in the shape of the SQL contract.
+
+What comes in is validated here and nowhere else; keys that a newer database adds are ignored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypedDict
+
+from pydantic import BaseModel, ConfigDict, Field
+
+OutcomeName = Literal["done", "retry", "failed", "snooze", "release"]
+
+
+class Row(BaseModel):
+    """Base of every row that an rpc answers with."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ClaimedJob(Row):
+    """One job as `claim_jobs` hands it out: ours until the lease expires, and only with this token."""
+
+    job_id: int
+    org_id: str | None
+    type: str
+    payload: Any
+    attempts: int  # this one included
+    max_attempts: int
+    lease_token: str
+    lease_expires_at: datetime
+    timeout_seconds: float | None = None  # set by an operator in job_types; wins over the handler's own
+    parents: dict[str, Any] = Field(default_factory=dict)
+
+
+class LeaseVerdict(Row):
+    """What became of a lease at a heartbeat; on anything but `ok` the work is to be dropped."""
+
+    job_id: int
+    verdict: Literal["ok", "lost", "cancelled"]
+
+
+class ResolveVerdict(Row):
+    """What became of one result: `status` and `attempts` are the job's in the database, afterwards."""
+
+    job_id: int | None = None  # none for an element that could not be read; the order tells
+    verdict: Literal["ok", "lost", "superseded", "error"]
+    status: str | None = None
+    attempts: int | None = None
+    run_at: datetime | None = None
+    error: str | None = None
+
+
+class Enqueued(Row):
+    """The job that an enqueue made, or the unfinished one with the same key that it found."""
+
+    job_id: int
+    created: bool
+    status: str
+
+
+class IngestFailure(Row):
+    """An upload for which no jobs could be written; the upload itself was let through."""
+
+    bucket_id: str | None = None
+    path: str | None = None
+    error: str | None = None
+    created_at: datetime | None = None
+
+
+class CronRun(Row):
+    """One run of a scheduled tick, as `cron.job_run_details` tells it."""
+
+    jobname: str | None = None
+    status: str | None = None
+    return_message: str | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+
+
+class QueueHealth(Row):
+    """What an operator wants to know first."""
+
+    processing_enabled: bool
+    paused_reason: str | None = None
+    counts: dict[str, int] = Field(default_factory=dict)
+    due: int = 0
+    oldest_due_seconds: float | None = None
+    expired_leases: int = 0
+    failed_over_10_min: int = 0
+    ingest_failures: list[IngestFailure] = Field(default_factory=list)
+    recent_ticks: list[CronRun] = Field(default_factory=list)
+
+
+class NewJob(TypedDict, total=False):
+    """One element of `enqueue_jobs`: `org_id` and `type` are required, the rest has defaults."""
+
+    org_id: str
+    type: str
+    payload: dict[str, Any]
+    run_at: str
+    priority: int
+    max_attempts: int
+    idempotency_key: str
+    ref: str  # a name for this job inside the batch
+    after: list[str]  # refs of the jobs that have to be done first
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A job we hold, as the heartbeat reports it."""
+
+    job_id: int
+    lease_token: str
+    progress: dict[str, Any] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return _without_none(job_id=self.job_id, lease_token=self.lease_token, progress=self.progress)
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a job came to, as `resolve_jobs` takes it."""
+
+    job_id: int
+    lease_token: str
+    outcome: OutcomeName
+    output: Any = None
+    error: str | None = None
+    retry_in: float | None = None  # seconds
+    duration_ms: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return _without_none(**vars(self))
+
+
+def _without_none(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

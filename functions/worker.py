@@ -1,0 +1,51 @@
+"""Puts the parts of a worker together: what the function, the poller and the commands all run."""
+
+from __future__ import annotations
+
+import threading
+
+from functions.clock import SystemClock
+from functions.job_queue import JobQueue
+from functions.object_store import ObjectStore
+from functions.registry import Registry
+from functions.runner import Runner
+from functions.sandbox import Sandbox
+from functions.settings import Settings
+from functions.supabase_client import SupabaseClient
+from functions.tick import run_tick
+from functions.tick_options import TickOptions
+from functions.tick_report import TickReport
+
+_MEGABYTE = 1_000_000
+
+
+class Worker:
+    """One process's share of the work; several ticks may run in it at once. Close it when it ends."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client = SupabaseClient.from_settings(settings)
+        self._sandbox = Sandbox()
+        self._clock = SystemClock()
+        self.queue = JobQueue(self._client)
+        store = ObjectStore(self._client, max_bytes=settings.max_file_mb * _MEGABYTE)
+        self._runner = Runner(Registry(), store, self._sandbox, self._clock)
+
+    def tick(self, options: TickOptions, *, stop: threading.Event, budget: float | None = None) -> TickReport:
+        """Runs one tick with this worker's settings; `budget` in seconds wins over TICK_BUDGET_SECONDS."""
+        return run_tick(
+            self.queue,
+            self._runner,
+            options,
+            stop=stop,
+            clock=self._clock,
+            budget=self._settings.tick_budget_seconds if budget is None else budget,
+            concurrency=self._settings.tick_concurrency,
+            lease_seconds=self._settings.lease_seconds,
+            shutdown_seconds=self._settings.shutdown_seconds,
+        )
+
+    def close(self) -> None:
+        """Kills the sandbox's children and closes the connections."""
+        self._sandbox.close()
+        self._client.close()
