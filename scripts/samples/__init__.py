@@ -1,0 +1,1 @@
+"""The sample files of the demo and the tests, and the script that made them."""

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Every check and every test, on both legs: the wheel's PostgreSQL 18 and Debian's PostgreSQL 15.
+#
+#   ./scripts/test.sh                            everything
+#   ./scripts/test.sh --leg wheel                without Debian's packages
+#   ./scripts/test.sh tests/unit -k claim        what you name, passed on to pytest; the checks are left out
+#
+# Does its own set-up. Leg debian needs packages from Debian, which it installs when it may.
+set -Eeuo pipefail
+
+# shellcheck source=scripts/environment.sh
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+debian_packages=(postgresql-15 postgresql-15-cron postgresql-plpython3-15 postgresql-15-pgtap)
+legs=(wheel debian)
+if [[ ${1:-} == --leg ]]; then
+  [[ ${2:-} == wheel || ${2:-} == debian ]] || give_up "--leg takes wheel or debian, not '${2:-}'"
+  legs=("$2")
+  shift 2
+fi
+
+missing_packages() {
+  local package
+  for package in "${debian_packages[@]}"; do
+    dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || printf '%s ' "$package"
+  done
+}
+
+install_debian_packages() {
+  local missing settings run=()
+  command -v dpkg-query >/dev/null || give_up "Leg debian needs Debian or Ubuntu." "Run: ./scripts/test.sh --leg wheel"
+  missing=$(missing_packages)
+  [[ -n $missing ]] || return 0
+  if ((EUID != 0)); then
+    sudo -n true 2>/dev/null || give_up "Leg debian needs packages that only root can install. Run:" \
+      "  sudo apt-get install --no-install-recommends $missing" "or leave that leg out: ./scripts/test.sh --leg wheel"
+    run=(sudo -n)
+  fi
+  say "Installing $missing..."
+  # The packages would start a server on port 5432. Told so through a folder of settings of our own, they do not.
+  settings=$(mktemp -d)
+  printf "create_main_cluster = false\nstart_conf = 'manual'\n" >"$settings/createcluster.conf"
+  chmod -R go+rX "$settings"
+  run+=(env "PGSYSCONFDIR=$settings" DEBIAN_FRONTEND=noninteractive)
+  quietly "${run[@]}" apt-get update || true
+  # shellcheck disable=SC2086 # a list of package names
+  quietly "${run[@]}" apt-get install --yes --no-install-recommends $missing ||
+    give_up "apt-get could not install $missing (see above)." "Leave that leg out with: ./scripts/test.sh --leg wheel"
+  rm -rf "$settings"
+}
+
+check() {
+  say "$*"
+  quietly "$@" || give_up "This check failed: $*"
+}
+
+run_checks() {
+  check "$uv" lock --check --quiet
+  check .venv/bin/ruff check
+  check .venv/bin/ruff format --check
+  check .venv/bin/mypy
+  [[ ! -f .sqruff ]] || check .venv/bin/sqruff lint supabase
+  check .venv/bin/shellcheck --external-sources scripts/*.sh .ci/run
+}
+
+names_tests() {
+  local argument
+  for argument in "$@"; do
+    [[ ! -e ${argument%%::*} ]] || return 0
+  done
+  return 1
+}
+
+# Runs pytest for one leg and keeps its closing line. A leg on which nothing was selected is no failure by itself.
+run_leg() {
+  local leg=$1 log code=0
+  shift
+  log=$(mktemp)
+  say "pytest --leg $leg $*"
+  .venv/bin/pytest --leg "$leg" "${colour[@]}" "$@" 2>&1 | tee "$log" || code=$?
+  summaries+=("leg $leg:" "$(tail -n 1 "$log")")
+  rm -f "$log"
+  ((code != 5)) || { ((nothing += 1)); code=0; }
+  ((code == 0)) || failed_legs+=("$leg")
+}
+
+[[ " ${legs[*]} " != *" debian "* ]] || install_debian_packages
+sync_environment --all-extras --all-groups
+cd "$root"
+
+if (($# == 0)); then
+  run_checks
+fi
+colour=()
+[[ ! -t 1 ]] || colour=(--color=yes)
+summaries=()
+failed_legs=()
+nothing=0
+for leg in "${legs[@]}"; do
+  # Only these meet a database; the rest is the same on every leg.
+  if [[ $leg == debian ]] && ! names_tests "$@"; then
+    run_leg "$leg" tests/database tests/end_to_end "$@"
+  else
+    run_leg "$leg" "$@"
+  fi
+done
+
+printf '\n'
+printf '%s\n' "${summaries[@]}"
+((nothing < ${#legs[@]})) || exit 5
+((${#failed_legs[@]} == 0))

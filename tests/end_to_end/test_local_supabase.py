@@ -1,0 +1,125 @@
+"""The local Supabase as a set of processes: it starts anywhere, resumes, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from scripts.local_supabase import Leg, LocalSupabase, LocalSupabaseError
+from scripts.local_supabase.local_supabase import REPOSITORY
+from tests.end_to_end.process_tree import descendants, wait_until_gone
+
+
+def note(supabase: LocalSupabase, text: str) -> None:
+    with psycopg.connect(supabase.database_url) as connection:
+        connection.execute("create table if not exists public.notes (note text)")
+        connection.execute("insert into public.notes values (%s)", (text,))
+
+
+def notes(supabase: LocalSupabase) -> list[tuple[str]]:
+    with psycopg.connect(supabase.database_url) as connection:
+        return connection.execute("select note from public.notes").fetchall()
+
+
+def rest_status(supabase: LocalSupabase, key: str) -> int:
+    return httpx.get(f"{supabase.url}/rest/v1/jobs", headers={"apikey": key}).status_code
+
+
+def test_both_kinds_of_keys_open_the_rest_api_and_only_the_secret_ones_read_jobs(
+    supabase: LocalSupabase,
+) -> None:
+    assert rest_status(supabase, supabase.secret_key) == 200
+    assert rest_status(supabase, supabase.service_role_key) == 200
+    assert rest_status(supabase, supabase.publishable_key) == 401
+    assert rest_status(supabase, supabase.anon_key) == 401
+    assert rest_status(supabase, "sb_secret_wrong") == 401
+
+
+def test_the_environment_file_is_for_its_owner_only(supabase: LocalSupabase) -> None:
+    path = Path(supabase.directory) / "env"
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert f"SUPABASE_URL={supabase.url}\n" in path.read_text()
+
+
+def test_kill_9_leaves_no_process_and_loses_no_data_and_no_keys(leg: str, tmp_path: Path) -> None:
+    directory = tmp_path / "a path with blanks"
+    killed = LocalSupabase.start(directory, Leg(leg))
+    note(killed, "committed before the crash")
+    pids = descendants(killed.pid)
+
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.stop()
+
+    assert len(pids) > 4
+    assert wait_until_gone(pids) == []
+    with LocalSupabase.start(directory, Leg(leg)) as resumed:
+        assert notes(resumed) == [("committed before the crash",)]
+        assert rest_status(resumed, killed.secret_key) == 200
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from scripts.local_supabase import Leg, LocalSupabase
+print(LocalSupabase.start(Path(sys.argv[1]), Leg(sys.argv[2]), fsync=False).pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_kill_9_of_the_parent_leaves_no_process_and_no_environment_file(leg: str, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, tmp_path, leg], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        pids = descendants(int(parent.stdout.readline()))
+        parent.kill()
+
+    assert len(pids) > 4
+    assert wait_until_gone(pids) == []
+    assert not (tmp_path / "env").exists()
+
+
+def test_two_run_side_by_side_and_a_second_one_in_the_same_directory_is_refused(
+    supabase: LocalSupabase, leg: str, tmp_path: Path
+) -> None:
+    with LocalSupabase.start(tmp_path, Leg(leg), fsync=False) as other:
+        note(other, "only here")
+
+        assert rest_status(other, other.secret_key) == rest_status(supabase, supabase.secret_key) == 200
+        assert rest_status(supabase, other.secret_key) == 401
+        with pytest.raises(LocalSupabaseError, match="already runs in"):
+            LocalSupabase.start(tmp_path, Leg(leg))
+        assert notes(other) == [("only here",)]
+
+
+def test_reset_stops_what_runs_and_deletes_its_data(leg: str, tmp_path: Path) -> None:
+    running = LocalSupabase.start(tmp_path, Leg(leg), fsync=False)
+    pids = descendants(running.pid)
+
+    subprocess.run(
+        [sys.executable, "-m", "scripts.local_supabase", "reset", "--directory", tmp_path],
+        cwd=REPOSITORY,
+        check=True,
+    )
+    running.stop()
+
+    assert wait_until_gone(pids) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_used_is_refused_in_one_sentence(leg: str, tmp_path: Path) -> None:
+    (tmp_path / leg).write_text("a file where the folder should be")
+
+    with pytest.raises(LocalSupabaseError) as refused:
+        LocalSupabase.start(tmp_path, Leg(leg))
+
+    assert "Traceback" not in str(refused.value)

@@ -1,0 +1,204 @@
+"""What a handler's context does, and what Storage's trouble becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import respx
+from pydantic import BaseModel
+
+from functions.context import JobContext
+from functions.errors import LeaseLost
+from functions.object_store import ObjectStore
+from handlers.contract import Decoded, Reject, Retry
+from tests.unit.fakes import KEY, URL, FakeClock, FakeSandbox, client
+from tests.unit.support import claimed, context_for
+
+OBJECT = "/storage/v1/object/ingest/acme/a%20photo.png"
+
+
+@pytest.fixture
+def storage() -> Iterator[respx.MockRouter]:
+    with respx.mock(base_url=URL, assert_all_called=True, assert_all_mocked=True) as router:
+        yield router
+
+
+@pytest.fixture
+def context() -> Iterator[JobContext]:
+    with client() as supabase:
+        made = context_for(claimed(), store=ObjectStore(supabase, max_bytes=1000))
+        yield made
+        made.close()
+
+
+def download(context: JobContext) -> bytes:
+    return context.download("ingest", "acme/a photo.png")
+
+
+def test_an_object_is_read_into_memory_with_the_key(storage: respx.MockRouter, context: JobContext) -> None:
+    route = storage.get(OBJECT).respond(content=b"bytes")
+    assert download(context) == b"bytes"
+    assert route.calls.last.request.headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_an_object_is_streamed_into_the_jobs_private_folder(
+    storage: respx.MockRouter, context: JobContext
+) -> None:
+    storage.get(OBJECT).respond(content=b"bytes")
+    file = context.download_to_file("ingest", "acme/a photo.png")
+    assert (file.read_bytes(), file.suffix) == (b"bytes", ".png")
+    assert file.parent.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("path", ["acme/x", "acme/x.", "acme/x.a b", "acme/x.jp/../../y", "acme/.hidden/"])
+def test_nothing_of_an_objects_path_but_a_plain_suffix_reaches_the_disk(
+    path: str, context: JobContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ObjectStore, "download_to", lambda _, target, *__, **___: target.touch())
+    assert context.download_to_file("ingest", path).name == "1"
+
+
+def test_a_file_that_says_it_is_too_large_is_refused_before_it_is_read(
+    storage: respx.MockRouter, context: JobContext
+) -> None:
+    storage.get(OBJECT).respond(content=b"x" * 101)
+    with pytest.raises(Reject, match="larger than the limit"):
+        context.download_to_file("ingest", "acme/a photo.png", max_bytes=100)
+
+
+def test_a_file_that_does_not_say_its_size_is_stopped_at_the_limit(
+    storage: respx.MockRouter, context: JobContext
+) -> None:
+    storage.get(OBJECT).mock(return_value=httpx.Response(200, content=iter([b"x" * 600, b"x" * 600])))
+    with pytest.raises(Reject, match="larger than the limit"):
+        download(context)
+
+
+def not_found() -> httpx.Response:
+    body = {"statusCode": "404", "error": "not_found", "message": "Object not found"}
+    return httpx.Response(400, json=body)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "outcome", "text"),
+    [
+        (not_found(), Reject, "the file is gone"),
+        (httpx.Response(404, text="gone"), Reject, "the file is gone"),
+        (
+            httpx.Response(429, json={"statusCode": "429", "error": "x", "message": "busy"}),
+            Retry,
+            "429: busy",
+        ),
+        (
+            httpx.Response(544, json={"statusCode": "544", "error": "x", "message": "slow"}),
+            Retry,
+            "544: slow",
+        ),
+        (httpx.Response(502, text="<html>"), Retry, "502"),
+        (httpx.ConnectError("refused"), Retry, "cannot be reached"),
+        (httpx.ReadTimeout("slow"), Retry, "cannot be reached"),
+    ],
+    ids=lambda value: repr(value),
+)
+def test_trouble_when_reading_is_said_as_an_outcome(
+    trouble: Any, outcome: type[Exception], text: str, storage: respx.MockRouter, context: JobContext
+) -> None:
+    storage.get(OBJECT).mock(side_effect=[trouble])
+    with pytest.raises(outcome, match=text):
+        download(context)
+
+
+def test_an_upload_overwrites_and_says_what_it_is(storage: respx.MockRouter, context: JobContext) -> None:
+    route = storage.post("/storage/v1/object/thumbnails/acme/1/256.webp").respond(
+        json={"Id": "x", "Key": "thumbnails/acme/1/256.webp"}
+    )
+    context.upload("thumbnails", "acme/1/256.webp", b"webp", "image/webp")
+    request = route.calls.last.request
+    assert request.headers["x-upsert"] == "true"
+    assert b"Content-Type: image/webp" in request.content
+
+
+@pytest.mark.parametrize(
+    ("trouble", "outcome"),
+    [
+        (
+            httpx.Response(400, json={"statusCode": "413", "error": "Payload too large", "message": "m"}),
+            Reject,
+        ),
+        (httpx.Response(400, json={"statusCode": "404", "error": "Bucket not found", "message": "m"}), Retry),
+        (httpx.Response(500, text="oops"), Retry),
+        (httpx.WriteTimeout("slow"), Retry),
+    ],
+    ids=lambda value: repr(value),
+)
+def test_trouble_when_writing_is_said_as_an_outcome(
+    trouble: Any, outcome: type[Exception], storage: respx.MockRouter, context: JobContext
+) -> None:
+    storage.post("/storage/v1/object/thumbnails/a/b").mock(side_effect=[trouble])
+    with pytest.raises(outcome):
+        context.upload("thumbnails", "a/b", b"x", "image/webp")
+
+
+def test_decoding_gets_the_seconds_that_are_left(tmp_path: Path) -> None:
+    clock, asked = FakeClock(), {}
+
+    def answer(**request: Any) -> Decoded:
+        asked.update(request)
+        return Decoded(facts={"width": 1}, files={})
+
+    context = context_for(claimed(), clock=clock, sandbox=FakeSandbox(answer))
+    clock.advance(20)
+    decoded = context.decode("handlers.media.image:facts", tmp_path, memory_mb=256, page=2)
+    assert decoded.facts == {"width": 1}
+    assert asked == {
+        "decoder": "handlers.media.image:facts",
+        "source": tmp_path,
+        "timeout": 40,
+        "memory_mb": 256,
+        "options": {"page": 2},
+    }
+
+
+class Analysis(BaseModel):
+    title: str
+
+
+def test_a_parents_output_is_typed() -> None:
+    job = claimed(parents={"analyze_file": {"title": "A", "more": 1}})
+    assert context_for(job).parent("analyze_file", Analysis).title == "A"
+
+
+@pytest.mark.parametrize(("parents", "text"), [({}, "did not wait for"), ({"analyze_file": {}}, "title: ")])
+def test_a_parent_that_is_missing_or_wrong_is_a_reject(parents: dict[str, Any], text: str) -> None:
+    with pytest.raises(Reject, match=text):
+        context_for(claimed(parents=parents)).parent("analyze_file", Analysis)
+
+
+def test_progress_is_bounded_and_taken_once() -> None:
+    context = context_for(claimed())
+    context.progress(1.7, "almost")
+    assert context.take_progress() == {"done": 1.0, "note": "almost"}
+    assert context.take_progress() is None
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda context: context.progress(0.1),
+        lambda context: context.seconds_left(),
+        lambda context: context.download("a", "b"),
+        lambda context: context.download_to_file("a", "b"),
+        lambda context: context.upload("a", "b", b"", "text/plain"),
+        lambda context: context.decode("handlers.media.image:facts", Path()),
+    ],
+    ids=["progress", "seconds_left", "download", "download_to_file", "upload", "decode"],
+)
+def test_an_abandoned_job_hears_of_it_at_its_next_call(call: Any) -> None:
+    context = context_for(claimed())
+    context.abandon("it was cancelled")
+    with pytest.raises(LeaseLost, match="it was cancelled"):
+        call(context)

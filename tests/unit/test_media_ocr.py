@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.sandbox import Sandbox
+from handlers.media import image, ocr, pdf
+from tests.fixtures import broken_files
+
+SLIDE = broken_files.SAMPLES / "photosynthesis-slide.png"
+MEMORY_MB = 2560
+
+with_models = pytest.mark.skipif(importlib.util.find_spec("rapidocr") is None, reason="needs the extra `ocr`")
+
+
+@with_models
+def test_the_slide_is_read_line_by_line_inside_the_sandbox(tmp_path: Path) -> None:
+    facts = (
+        Sandbox(child_seconds=120)
+        .run("handlers.media.ocr:read", SLIDE, timeout=120, memory_mb=MEMORY_MB)
+        .facts
+    )
+
+    lines = [line["text"] for line in facts["lines"]]
+    assert lines[0] == "Photosynthesis"
+    assert "Chlorophyll: the green pigment that absorbs light" in lines
+    assert len(lines) == 7
+    assert (facts["width"], facts["height"]) == (1280, 720)
+    assert all(line["x"] >= 0 and line["x"] + line["width"] <= 1280 for line in facts["lines"])
+
+
+@pytest.mark.parametrize(("decoder", "options"), [(ocr.read, {}), (ocr.read_pages, {"pages": [1]})])
+def test_without_the_extra_the_answer_is_that_it_is_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoder: Any, options: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(ocr, "_installed", lambda: False)
+
+    assert decoder(SLIDE, tmp_path, **options) == {"available": False}
+
+
+class Engine:
+    """Reads only what stands upright; `upright` is the width of the picture when it does."""
+
+    def __init__(self, upright: int) -> None:
+        self.upright = upright
+        self.seen: list[tuple[int, ...]] = []
+
+    def __call__(self, pixels: Any, *, use_cls: bool) -> Any:
+        assert use_cls is False
+        self.seen.append(pixels.shape)
+        width = pixels.shape[1]
+
+        class Result:
+            txts = ("clear", "|") if width == self.upright else ("rubbish",)
+            scores = (0.99, 0.9) if width == self.upright else (0.55,)
+            long, short = [[5, 5], [90, 5], [90, 15], [5, 15]], [[5, 5], [15, 5], [15, 90], [5, 90]]
+            boxes = (long, long) if width == self.upright else (short,)
+
+        return Result
+
+
+def test_a_picture_lying_on_its_side_is_turned() -> None:
+    picture = image.load(SLIDE, 400).rot("d90")
+    engine = Engine(upright=400)
+
+    facts = ocr._recognise(engine, picture)
+
+    assert facts["text"] == "clear"  # the line without a letter or a digit is dropped
+    assert (facts["width"], facts["height"]) == (400, 225)
+    assert engine.seen == [(400, 225, 3), (225, 400, 3), (225, 400, 3)]
+
+
+def test_several_pages_are_read_with_one_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(upright=pdf.page_image(broken_files.SAMPLES / "water-cycle.pdf", tmp_path)["width"])
+    monkeypatch.setattr(ocr, "_installed", lambda: True)
+    monkeypatch.setattr(ocr, "_engine", lambda: engine)
+
+    facts = ocr.read_pages(broken_files.SAMPLES / "water-cycle.pdf", tmp_path, pages=[1, 3])
+
+    assert [(page["page"], page["text"]) for page in facts["pages"]] == [(1, "clear"), (3, "clear")]

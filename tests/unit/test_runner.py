@@ -1,0 +1,151 @@
+"""What an attempt comes to, whatever its handler does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.queue_rows import ClaimedJob, JobResult
+from functions.runner import Attempt
+from handlers.contract import Context, FilePayload, Handler, Job, Reject, Retry, Snooze
+from tests.unit.fakes import FakeClock
+from tests.unit.support import Output, claimed, doing, handler_of, runner_for
+
+
+def attempt_at(job: ClaimedJob, handler: Handler, clock: FakeClock | None = None) -> Attempt:
+    clock = clock or FakeClock()
+    return runner_for(handler, clock).attempt(job, tick_ends=clock.now() + 45)
+
+
+def run(handler: Handler, **changes: Any) -> JobResult:
+    return attempt_at(claimed(**changes), handler).run()
+
+
+def raising(error: BaseException) -> Handler:
+    def fail(*_: Any) -> Output:
+        raise error
+
+    return handler_of(fail)
+
+
+def test_what_a_handler_returns_is_the_output_as_json() -> None:
+    result = run(doing(lambda: {"when": Path("a/b")}))
+    assert (result.outcome, result.output, result.error) == ("done", {"value": {"when": "a/b"}}, None)
+
+
+def test_the_output_is_freed_of_what_jsonb_refuses() -> None:
+    assert run(doing(lambda: ["a\x00b", float("nan")])).output == {"value": ["ab", None]}
+
+
+def test_the_handler_gets_the_job_as_it_was_claimed_with_a_typed_payload() -> None:
+    seen: list[Job[Any]] = []
+
+    def look(job: Job[Any], _: Context) -> Output:
+        seen.append(job)
+        return Output()
+
+    payload = {"file_id": 3, "bucket": "ingest", "path": "acme/a.png", "version": "v", "unknown": 1}
+    result = attempt_at(
+        claimed(9, payload=payload, attempts=2, parents={"analyze_file": {"title": "A"}}),
+        handler_of(look, payload=FilePayload),
+    ).run()
+    assert result.outcome == "done"
+    job = seen[0]
+    assert (job.id, job.org_id, job.attempts, job.parents["analyze_file"]["title"]) == (9, "acme", 2, "A")
+    assert job.payload == FilePayload(file_id=3, bucket="ingest", path="acme/a.png", version="v")
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "text", "retry_in"),
+    [
+        (Reject("the file is damaged"), "failed", "the file is damaged", None),
+        (Retry("busy", after=30), "retry", "busy", 30),
+        (Retry("busy"), "retry", "busy", None),
+        (Snooze("at night", seconds=3600), "snooze", "at night", 3600),
+        (Snooze("at once", seconds=0), "snooze", "at once", 1),
+        (ValueError("no digit"), "retry", "ValueError: no digit", None),
+        (SystemExit(3), "retry", "SystemExit: 3", None),
+    ],
+    ids=lambda value: repr(value),
+)
+def test_what_a_handler_raises_is_its_outcome(
+    error: BaseException, outcome: str, text: str, retry_in: float | None
+) -> None:
+    result = run(raising(error))
+    assert (result.outcome, result.error, result.retry_in) == (outcome, text, retry_in)
+
+
+def test_an_error_carries_no_signed_url_and_is_cut() -> None:
+    error = run(raising(RuntimeError("GET https://x.test/f?token=secret " + "x" * 5000))).error or ""
+    assert "secret" not in error
+    assert len(error) == 2000
+
+
+def test_a_payload_that_does_not_fit_fails_with_the_fields_named() -> None:
+    result = run(
+        handler_of(lambda *_: Output(), payload=FilePayload), payload={"file_id": "x", "bucket": "b"}
+    )
+    assert result.outcome == "failed"
+    for field in ("file_id", "path", "version"):
+        assert f"{field}: " in (result.error or "")
+    assert "bucket" not in (result.error or "")
+
+
+@pytest.mark.parametrize("org_id", [None, "", "  "])
+def test_a_job_without_an_organisation_fails(org_id: str | None) -> None:
+    result = run(doing(lambda: 1), org_id=org_id)
+    assert (result.outcome, result.error) == (
+        "failed",
+        "the job has no organisation: enqueue it with org_id",
+    )
+
+
+def test_a_type_without_a_handler_is_put_back_uncharged_with_a_clear_error() -> None:
+    result = run(doing(lambda: 1), type="tomorrows_type")
+    assert (result.outcome, result.retry_in) == ("snooze", 60)
+    assert "tomorrows_type" in (result.error or "")
+
+
+def test_an_output_that_is_no_model_is_an_error_of_the_handler() -> None:
+    result = run(handler_of(lambda *_: {"a": 1}))
+    assert (result.outcome, "returned dict" in (result.error or "")) == ("retry", True)
+
+
+def test_the_time_it_took_is_measured() -> None:
+    clock = FakeClock()
+    assert attempt_at(claimed(), doing(lambda: clock.advance(1.5)), clock).run().duration_ms == 1500
+
+
+def test_the_private_folder_is_gone_afterwards(tmp_path: Path) -> None:
+    folders: list[Path] = []
+
+    def use_folder(_: Any, context: Any) -> Output:
+        context._store.download_to = lambda target, *_, **__: target.write_bytes(b"x")
+        folders.append(context.download_to_file("ingest", "acme/a.png").parent)
+        assert folders[0].is_dir()
+        raise Reject("whatever")
+
+    run(handler_of(use_folder))
+    assert not folders[0].exists()
+
+
+def test_a_job_sees_the_earlier_of_its_timeout_and_the_ticks_end() -> None:
+    clock = FakeClock()
+    runner = runner_for(
+        handler_of(lambda _, context: Output(value=context.seconds_left()), timeout=60), clock
+    )
+    tick_ends = clock.now() + 45
+    assert runner.attempt(claimed(), tick_ends=tick_ends).run().output == {"value": 45}
+    assert runner.attempt(claimed(timeout_seconds=5), tick_ends=tick_ends).run().output == {"value": 5}
+
+
+def test_an_attempt_that_was_given_up_ends_at_its_next_call_of_the_context() -> None:
+    def hang(_: Any, context: Context) -> Output:
+        attempt.give_up(stopping=True, budget=45)
+        context.progress(0.5)
+        raise AssertionError("it went on")
+
+    attempt = attempt_at(claimed(), handler_of(hang))
+    assert attempt.run().outcome == "release"

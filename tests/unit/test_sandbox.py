@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from functions.sandbox import Sandbox
+from functions.sandbox_answer import DecoderFailed
+from handlers.contract import Reject, Retry, Snooze
+
+ROOT = Path(__file__).parents[2]
+HOSTILE = "tests.fixtures.hostile_decoders:"
+MEGABYTE = 1024 * 1024
+
+
+def make_sandbox(child_seconds: float = 20.0) -> Sandbox:
+    return Sandbox(
+        allowed_prefixes=("tests.fixtures.",),
+        extra_path=(ROOT,),
+        child_seconds=child_seconds,
+        max_result_bytes=2 * MEGABYTE,
+        max_file_bytes=2 * MEGABYTE,
+    )
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    return make_sandbox()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "upload"
+    path.write_text("hello")
+    return path
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+def is_gone(pid: int) -> bool:
+    """Ended, even if its new parent has not asked for its exit status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_a_decoder_answers_facts_and_files(sandbox: Sandbox, source: Path) -> None:
+    decoded = sandbox.run(HOSTILE + "well_behaved", source, timeout=30, options={"suffix": "!"})
+
+    assert decoded.facts["text"] == "hello!"
+    assert decoded.files == {"copy.txt": b"hello"}
+
+
+def test_what_the_database_would_refuse_is_removed_from_strings(sandbox: Sandbox, source: Path) -> None:
+    decoded = sandbox.run(HOSTILE + "well_behaved", source, timeout=30)
+
+    assert decoded.facts["nested"] == [{"odd": "ab?c"}]
+
+
+def test_a_refused_file_is_rejected_with_the_decoders_own_sentence(sandbox: Sandbox, source: Path) -> None:
+    with pytest.raises(Reject, match=r"^the file is damaged$"):
+        sandbox.run(HOSTILE + "refuses", source, timeout=30)
+
+
+@pytest.mark.parametrize(("decoder", "cause"), [("fails", "a bug in the decoder"), ("not_json", "JSON")])
+def test_a_bug_in_a_decoder_is_not_held_against_the_file(
+    sandbox: Sandbox, source: Path, decoder: str, cause: str
+) -> None:
+    with pytest.raises(DecoderFailed, match=cause):
+        sandbox.run(HOSTILE + decoder, source, timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("decoder", "reason"),
+    [
+        ("allocates", "memory limit"),
+        ("allocates_natively", "crashed"),
+        ("dies", "crashed"),
+        ("exits", "crashed"),
+        ("writes_a_large_file", "output limit"),
+        ("writes_many_files", "output limit"),
+        ("answers_too_much", "output limit"),
+    ],
+)
+def test_a_file_that_kills_its_decoder_is_rejected_with_the_limit_named(
+    sandbox: Sandbox, source: Path, decoder: str, reason: str
+) -> None:
+    with pytest.raises(Reject, match=f"could not be decoded safely: .*{reason}"):
+        sandbox.run(HOSTILE + decoder, source, timeout=30)
+
+
+def test_a_killed_decoder_gets_a_second_child_and_no_third(sandbox: Sandbox, source: Path) -> None:
+    with pytest.raises(Reject):
+        sandbox.run(HOSTILE + "dies", source, timeout=30)
+
+    assert source.with_suffix(".runs").read_text() == "xx"
+
+
+def test_a_decoder_that_dies_once_succeeds_in_its_second_child(sandbox: Sandbox, source: Path) -> None:
+    assert sandbox.run(HOSTILE + "dies_once", source, timeout=30).facts == {"runs": 2}
+
+
+def test_a_decoder_that_spins_is_killed_at_its_limit_and_the_file_rejected(source: Path) -> None:
+    with pytest.raises(Reject, match="time limit"):
+        make_sandbox(child_seconds=0.5).run(HOSTILE + "spins", source, timeout=30)
+
+    assert source.with_suffix(".runs").read_text() == "xx"
+
+
+def test_a_file_is_not_blamed_when_the_jobs_own_time_ran_out(sandbox: Sandbox, source: Path) -> None:
+    with pytest.raises(Retry, match="not enough time left"):
+        sandbox.run(HOSTILE + "spins", source, timeout=0.5)
+
+
+def test_no_second_child_is_started_when_no_time_is_left(source: Path) -> None:
+    with pytest.raises(Reject, match="time limit"):
+        make_sandbox(child_seconds=0.5).run(HOSTILE + "spins", source, timeout=1.0)
+
+    assert source.with_suffix(".runs").read_text() == "x"
+
+
+def test_processes_a_decoder_leaves_behind_are_killed(sandbox: Sandbox, source: Path) -> None:
+    left_behind = sandbox.run(HOSTILE + "forks", source, timeout=30).facts["left_behind"]
+
+    assert eventually(lambda: is_gone(left_behind))
+
+
+def test_a_decoder_sees_nothing_of_the_workers_environment(
+    sandbox: Sandbox, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPABASE_SECRET_KEY", "sb_secret_test")
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+
+    facts = sandbox.run(HOSTILE + "environment", source, timeout=30).facts
+
+    allowed = {"HOME", "TMPDIR", "LANG", "LC_CTYPE", "MALLOC_ARENA_MAX", "VIPS_BLOCK_UNTRUSTED"}
+    threads = {"VIPS_CONCURRENCY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
+    assert set(facts["environment"]) <= allowed | threads
+
+
+def test_a_decoder_works_in_a_private_folder_that_is_removed_afterwards(
+    sandbox: Sandbox, source: Path
+) -> None:
+    facts = sandbox.run(HOSTILE + "environment", source, timeout=30).facts
+
+    assert Path(facts["folder"]).parent == Path(facts["cwd"])
+    assert facts["environment"]["TMPDIR"] == facts["cwd"]
+    assert not Path(facts["cwd"]).exists()
+
+
+def test_limits_hold_and_cannot_be_raised_again(sandbox: Sandbox, source: Path) -> None:
+    facts = sandbox.run(HOSTILE + "limits", source, timeout=30, memory_mb=512).facts
+
+    assert facts["AS"] == [512 * MEGABYTE, 512 * MEGABYTE]
+    assert facts["FSIZE"] == [2 * MEGABYTE, 2 * MEGABYTE]
+    assert facts["CORE"] == [0, 0]
+    assert facts["NOFILE"][1] == 256
+    assert 0 < facts["CPU"][1] <= 20 * (os.cpu_count() or 1) + 1
+
+
+def test_what_a_decoder_prints_cannot_forge_its_answer(sandbox: Sandbox, source: Path) -> None:
+    assert sandbox.run(HOSTILE + "prints", source, timeout=30).facts == {"forged": False}
+
+
+def test_links_pipes_and_folders_are_not_read_back(sandbox: Sandbox, source: Path) -> None:
+    assert sandbox.run(HOSTILE + "links_out", source, timeout=30).files == {"plain.txt": b"plain"}
+
+
+@pytest.mark.parametrize(
+    "decoder",
+    ["os:system", "handlers.media.image:inspect", "tests.fixtures.hostile_decoders", HOSTILE + "_count_run"],
+)
+def test_only_public_functions_of_the_allowed_packages_are_decoders(
+    sandbox: Sandbox, source: Path, decoder: str
+) -> None:
+    with pytest.raises(ValueError, match="expected 'module:function'"):
+        sandbox.run(decoder, source, timeout=30)
+
+
+def test_a_decoder_dies_with_the_worker(source: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from functions.sandbox import Sandbox\n"
+        "sandbox = Sandbox(allowed_prefixes=('tests.fixtures.',))\n"
+        f"sandbox.run('{HOSTILE}sleeps', Path(sys.argv[1]), timeout=600)"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", program, str(source)], cwd=ROOT)
+    pid_file = source.parent / "pid"
+    assert eventually(lambda: pid_file.exists() and pid_file.read_text() != "")
+    child = int(pid_file.read_text())
+    assert not is_gone(child)
+
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+
+    assert eventually(lambda: is_gone(child))
+
+
+def test_closing_stops_what_runs_and_sends_its_job_back_uncharged(sandbox: Sandbox, source: Path) -> None:
+    outcomes: list[BaseException] = []
+
+    def work() -> None:
+        with pytest.raises(Snooze) as stopped:
+            sandbox.run(HOSTILE + "sleeps", source, timeout=600)
+        outcomes.append(stopped.value)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert eventually((source.parent / "pid").exists)
+    sandbox.close()
+    thread.join(timeout=10)
+
+    assert [str(outcome) for outcome in outcomes] == ["the worker is stopping"]
+    with pytest.raises(Snooze):
+        sandbox.run(HOSTILE + "well_behaved", source, timeout=30)
+
+
+def test_several_threads_decode_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    answers: dict[int, str] = {}
+
+    def work(number: int) -> None:
+        path = tmp_path / str(number)
+        path.write_text(f"file {number}")
+        answers[number] = sandbox.run(HOSTILE + "well_behaved", path, timeout=30).facts["text"]
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+
+    assert answers == {number: f"file {number}" for number in range(4)}
+
+
+def test_the_worker_imports_no_decoder_and_no_media_library() -> None:
+    program = (
+        "import sys, functions.sandbox, handlers.create_thumbnail\n"
+        "names = ('pyvips', 'pypdfium2', 'av', 'PIL', 'numpy', 'onnxruntime', 'cv2', 'handlers.media.image')\n"
+        "print([name for name in names if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True)
+
+    assert answer.stdout.strip() == b"[]"
