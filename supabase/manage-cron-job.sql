@@ -47,7 +47,8 @@ select id, type, org_id, attempts, crashes, last_error, completed_at
 from public.jobs where status = 'failed' order by completed_at desc limit 20;
 
 -- Each file and how far it is.
-select file_id, org_id, path, status, finished_at - created_at as took from public.file_status order by file_id desc limit 20;
+select file_id, org_id, path, status, finished_at - created_at as took
+from public.file_status order by file_id desc limit 20;
 
 -- Pause this schedule; running calls end by themselves.
 -- run: select cron.alter_job(jobid, active := false) from cron.job where jobname = 'process-flashcard-jobs';

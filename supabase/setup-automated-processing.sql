@@ -35,6 +35,7 @@ with wanted_secret (name, example) as (
     ('job_queue_worker_endpoint', 'https://<your function>'),
     ('job_queue_runner_secret', '<the function''s JOB_QUEUE_RUNNER_SECRET>')
 )
+
 select 1 as step, 'extensions enabled' as what, 'ok' as state,
   string_agg(e.extname || ' ' || e.extversion, ', ' order by e.extname) as detail
 from pg_catalog.pg_extension e where e.extname in ('pg_cron', 'http')
@@ -49,11 +50,13 @@ select 3, 'Vault secret ' || w.name, case when s.id is null then 'MISSING' else 
 from wanted_secret w left join vault.secrets s on s.name = w.name
 union all
 select 4, 'storage trigger',
-  case when count(*) = 2 then 'ok' else 'MISSING' end, coalesce(string_agg(t.tgname, ', ' order by t.tgname), 'apply the migrations again')
+  case when count(*) = 2 then 'ok' else 'MISSING' end,
+  coalesce(string_agg(t.tgname, ', ' order by t.tgname), 'apply the migrations again')
 from pg_catalog.pg_trigger t
 where t.tgrelid = 'storage.objects'::regclass and t.tgname like 'crontick%' and t.tgenabled <> 'D'
 union all
-select 5, 'bucket ingest', case when exists (select from storage.buckets b where b.id = 'ingest') then 'ok' else 'MISSING' end,
+select 5, 'bucket ingest',
+  case when exists (select from storage.buckets b where b.id = 'ingest') then 'ok' else 'MISSING' end,
   'upload to <organisation>/<file>'
 union all
 select 6, 'processing', case when q.processing_enabled then 'ok' else 'PAUSED' end,

@@ -132,7 +132,8 @@ def started(
 @contextmanager
 def _terminated_like_ctrl_c() -> Iterator[None]:
     """Makes SIGTERM and a closed terminal end the block as Ctrl-C does, so that the stack is awaited."""
-    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # SIGINT too: a shell's & would have it ignored
+    before = {number: signal.signal(number, _interrupt) for number in numbers}
     try:
         yield
     finally:

@@ -175,7 +175,7 @@ def _has_anchor(text: str, gap: _Gap, terms: KnownTerms, language: str | None) -
     ignored = stop_words(language)
     content = [word for word in re.findall(r"[^\W\d_]{3,}", rest.lower()) if word not in ignored]
     # Without a name the sentence has to be specific by itself.
-    return len(content) >= (4 if gap.rank < 2 else 5)
+    return len(content) >= (3 if gap.rank < 2 else 5)
 
 
 def _candidate(sentence: Sentence, gap: _Gap) -> Candidate:

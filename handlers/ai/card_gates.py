@@ -40,7 +40,9 @@ THINGS = word_set("it they them es sie ils elles ellos ellas")
 _CODE = re.compile(
     r"\w=\w|=>|::|[{}\\]|\w\(\)|\w_\w|\w\.\w+\(|\w/\w[\w-]*[./]\w|\w\.(?:md|py|sql|sh|js|json|toml|ya?ml|html?|txt)\b"
 )
-_CLAUSE = re.compile(r"[;:]\s|\s[–—]\s|, (?:and|but|or|so|which|while|und|aber|oder|et|mais|ou|y|pero|o)\b", re.I)
+_CLAUSE = re.compile(
+    r"[;:]\s|\s[–—]\s|, (?:and|but|or|so|which|while|und|aber|oder|et|mais|ou|y|pero|o)\b", re.I
+)
 
 
 @dataclass(frozen=True)

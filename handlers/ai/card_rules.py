@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from handlers.ai.abbreviations import LINK_WORDS, find_abbreviations
 from handlers.ai.candidates import (
@@ -102,12 +103,19 @@ def _meaning(words: Sequence[str], verb: str, grammar: Grammar) -> str | None:
         or " " in verb
         or verb in ("means", "denotes")
     )
-    describes = bool(set(map(str.lower, kept[1:6])) & grammar.relatives) and first not in grammar.prepositions
-    if not opens and not describes:
+    if not opens and not _describes(kept, grammar):
         return None
     if {word.lower().strip(",") for word in kept[:2]} & grammar.empty:
         return None
     return text.strip(" ,")
+
+
+def _describes(words: Sequence[str], grammar: Grammar) -> bool:
+    """ "Organelles that ..." defines; "counted apart, so that ..." does not."""
+    if words[0].lower() in grammar.prepositions:
+        return False
+    pairs = pairwise(words[:6])
+    return any(word.lower() in grammar.relatives and before != "so" for before, word in pairs)
 
 
 def _is_person(subject: str, answer: str, grammar: Grammar) -> bool:

@@ -13,7 +13,7 @@ from handlers.ai.known_terms import KnownTerms, called_terms
 from handlers.ai.structure import Block, Sentence, read_blocks, read_sentences
 from handlers.outputs import Analysis, Card, Cards, CardSource
 
-LEAST_WORDS = 8  # of text; below that there is nothing to ask about
+LEAST_WORDS = 5  # of text; below that there is nothing to ask about
 TOO_LITTLE_TEXT = "cards: not enough text"
 NO_FACTS = "cards: no sentence states a fact that can be asked"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psycopg
@@ -28,7 +28,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 def prepare_platform(cluster: Cluster) -> None:
     """Roles, schemas and extensions: made once; a newer version of their files asks for a reset."""
     with cluster.connect() as admin:
-        if cluster.is_new or not platform_is_there(admin):
+        if not platform_is_there(admin):
             make_platform(admin, cluster.password)
         (made_by,) = one_row(admin, "select fingerprint from crontick_local.platform")
         if made_by != fingerprint():
@@ -94,7 +94,8 @@ def migration_files(folder: Path) -> dict[str, Path]:
     return {match.group(1): path for match, path in matches if match}
 
 
-def refuse_changed_history(recorded: dict[str, str], files: dict[str, Path]) -> None:
+def refuse_changed_history(recorded: Mapping[str, str], files: Mapping[str, Path]) -> None:
+    """What is applied stays applied: a laptop's data is never patched up to a rewritten migration."""
     for version, text in recorded.items():
         path = files.get(version)
         if path is None:

@@ -41,7 +41,6 @@ class Cluster:
     port: int
     password: str
     cron_is_real: bool
-    is_new: bool
 
     def socket_dsn(self, user: str) -> str:
         return make_conninfo(host=str(self.socket_directory), port=self.port, user=user, dbname="postgres")
@@ -57,15 +56,19 @@ class Cluster:
 def running_cluster(folder: LegFolder, password: str, *, fsync: bool) -> Iterator[Cluster]:
     installation = installations.prepare(folder)
     identity = postgres_identity(folder.data, (*installation.reads, folder.path))
-    is_new = not (folder.data / "PG_VERSION").exists()
-    if is_new:
+    made_by = version_of(folder.data)
+    if made_by is None:
         make_cluster(folder, installation, identity)
-    check_version(folder, installation)
+    elif made_by != installation.major_version:
+        raise LocalSupabaseError(
+            f"The data in {folder.path} was made by PostgreSQL {made_by}, and this is "
+            f"{installation.major_version}: run `crontick reset` (it deletes that data)."
+        )
     end_predecessor(folder.data)
     with private_directory(folder, identity) as socket_directory:
         child, port = start(folder, installation, identity, socket_directory, fsync=fsync)
         try:
-            yield Cluster(child, socket_directory, port, password, installation.cron_is_real, is_new)
+            yield Cluster(child, socket_directory, port, password, installation.cron_is_real)
         finally:
             child.stop(signal.SIGINT, 8.0, signal.SIGQUIT)
 
@@ -92,16 +95,14 @@ def make_cluster(folder: LegFolder, installation: Installation, identity: Identi
     unfinished.rename(folder.data)
 
 
-def check_version(folder: LegFolder, installation: Installation) -> None:
+def version_of(data: Path) -> int | None:
+    """The major version that made the cluster; None when there is none yet."""
     try:
-        made_by = int((folder.data / "PG_VERSION").read_text())
+        return int((data / "PG_VERSION").read_text())
+    except FileNotFoundError:
+        return None
     except PermissionError as error:
-        raise LocalSupabaseError(f"{folder.data} was made by another user (or by root).") from error
-    if made_by != installation.major_version:
-        raise LocalSupabaseError(
-            f"The data in {folder.path} was made by PostgreSQL {made_by}, and this is "
-            f"{installation.major_version}: run `crontick reset` (it deletes that data)."
-        )
+        raise LocalSupabaseError(f"{data} was made by another user (or by root).") from error
 
 
 def end_predecessor(data: Path) -> None:

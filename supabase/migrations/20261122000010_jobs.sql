@@ -91,7 +91,8 @@ comment on table public.jobs is 'The queue. Read it freely; write it through the
 comment on column public.jobs.attempts is 'Attempts that were charged: released, snoozed and crashed ones are given back.';
 comment on column public.jobs.crashes is 'Leases that ran out: counted apart from errors.';
 comment on column public.jobs.lease_token is 'Fresh for every claim; whoever does not hold it cannot change the job.';
-comment on column public.jobs.cancelled_by is 'The failed job of its flow because of which this one was cancelled: retrying that one revives this one.';
+comment on column public.jobs.cancelled_by is
+  'The failed job of its flow because of which this one was cancelled: retrying that one revives this one.';
 comment on column public.jobs.waiting_for is 'Parents that are not done yet.';
 
 -- The same work twice at the same time is the same job. Retry and reclaim stay inside this set of
@@ -144,4 +145,5 @@ select
   t.apply_function
 from public.job_types t cross join public.job_types d
 where d.type = '*';
-comment on view public.job_policies is 'job_types with the defaults filled in; ''*'' itself is the policy of unlisted types.';
+comment on view public.job_policies is
+  'job_types with the defaults filled in; ''*'' itself is the policy of unlisted types.';

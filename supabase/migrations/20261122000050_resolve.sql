@@ -129,7 +129,8 @@ begin
   perform public.settle_children(own);
   return public.resolve_verdicts(asked, own, outdated, apply_errors);
 end $$;
-comment on function public.resolve_jobs(uuid, jsonb) is 'Ends attempts and applies the outputs of done jobs, fenced by lease and file version.';
+comment on function public.resolve_jobs(uuid, jsonb) is
+  'Ends attempts and applies the outputs of done jobs, fenced by lease and file version.';
 
 -- Moves the jobs of a resolved batch to their next status and writes the audit rows, in one statement.
 -- Called by resolve_jobs, which holds the locks. The delay of a retry is the handler's, or full jitter below
@@ -152,7 +153,6 @@ begin
         else 'queued'
       end as status,
       case
-        when o.outcome = 'release' then 0
         when o.outcome = 'snooze' then coalesce(r.retry_in, 60)
         else coalesce(r.retry_in, random() * least(
           coalesce(own_policy.backoff_cap_seconds, every.backoff_cap_seconds)::double precision,
@@ -186,7 +186,8 @@ begin
       when d.outcome = 'superseded' then 'superseded: the file was overwritten, moved or deleted meanwhile'
       when d.outcome = 'release' then coalesce(d.error, j.last_error)
       else d.error end,
-    run_at = case when d.status = 'queued' then now() + make_interval(secs => d.delay) else j.run_at end,
+    run_at = case when d.status = 'queued' and d.outcome <> 'release'
+      then now() + make_interval(secs => d.delay) else j.run_at end,
     completed_at = case when d.status <> 'queued' then now() end,
     worker_id = null, lease_token = null, lease_expires_at = null, updated_at = now()
   from decided d
@@ -224,7 +225,8 @@ language sql stable security definer set search_path = '' as $$
     order by a.id desc limit 1
   ) before on true
 $$;
-revoke all on function public.resolve_verdicts(public.job_result[], bigint[], bigint[], jsonb) from public, anon, authenticated;
+revoke all on function public.resolve_verdicts(public.job_result[], bigint[], bigint[], jsonb)
+from public, anon, authenticated;
 grant execute on function public.resolve_verdicts(public.job_result[], bigint[], bigint[], jsonb) to service_role;
 
 revoke all on function public.resolve_jobs(uuid, jsonb) from public, anon, authenticated;

@@ -169,4 +169,5 @@ from public.ingested_files f
 left join public.jobs j on j.file_id = f.id
 where f.superseded_at is null and f.deleted_at is null
 group by f.id;
-comment on view public.file_status is 'Each current file and how far its jobs are. Signed-in users see their organisations'' files.';
+comment on view public.file_status is
+  'Each current file and how far its jobs are. Signed-in users see their organisations'' files.';

@@ -79,14 +79,23 @@ def test_a_permanent_failure_ends_the_job_at_once(queue: Queue) -> None:
     assert queue.resolve_one(queue.claim_one(), "failed", error="not a picture")["status"] == "failed"
 
 
-@pytest.mark.parametrize("outcome", ["snooze", "release"])
-def test_a_snoozed_or_released_job_gets_its_attempt_back(queue: Queue, outcome: str) -> None:
+def test_a_snoozed_job_gets_its_attempt_back_and_comes_later(queue: Queue) -> None:
     job_id = queue.enqueue()["job_id"]
 
-    answer = queue.resolve_one(queue.claim_one(), outcome, retry_in=30)
+    answer = queue.resolve_one(queue.claim_one(), "snooze", retry_in=30)
 
     assert (answer["verdict"], answer["status"], answer["attempts"]) == ("ok", "queued", 0)
-    assert seconds_until_due(queue, job_id) == (30 if outcome == "snooze" else 0)
+    assert seconds_until_due(queue, job_id) == 30
+
+
+def test_a_released_job_gets_its_attempt_and_its_place_in_line_back(queue: Queue) -> None:
+    first = queue.enqueue(payload={"n": 1})["job_id"]
+    queue.enqueue(payload={"n": 2})
+
+    answer = queue.resolve_one(queue.claim_one(), "release")
+
+    assert (answer["verdict"], answer["status"], answer["attempts"]) == ("ok", "queued", 0)
+    assert queue.claim_one()["job_id"] == first
 
 
 def test_a_worker_that_lost_its_job_cannot_complete_it(queue: Queue, other_worker: Queue) -> None:

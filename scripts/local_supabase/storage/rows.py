@@ -77,7 +77,7 @@ UPSERT = INSERT + sql.SQL(
     on conflict (bucket_id, name) do update set
         version = excluded.version,
         metadata = excluded.metadata,
-        user_metadata = excluded.user_metadata,
+        user_metadata = coalesce(excluded.user_metadata, objects.user_metadata),
         owner = coalesce(excluded.owner, objects.owner),
         owner_id = coalesce(excluded.owner_id, objects.owner_id)
     returning {}
