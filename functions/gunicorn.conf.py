@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from functions.secrecy import hide_from_own_user
 from functions.settings import load_settings
 from functions.shutdown import chain_sigterm
 
+hide_from_own_user()  # the worker does it too; this is for gunicorn's own process
 _settings = load_settings()
 
 bind = f"{_settings.bind}:{_settings.port}"

@@ -10,6 +10,7 @@ from functions.object_store import ObjectStore
 from functions.registry import Registry
 from functions.runner import Runner
 from functions.sandbox import Sandbox
+from functions.secrecy import hide_from_own_user
 from functions.settings import Settings
 from functions.supabase_client import SupabaseClient
 from functions.tick import run_tick
@@ -23,6 +24,7 @@ class Worker:
     """One process's share of the work; several ticks may run in it at once. Close it when it ends."""
 
     def __init__(self, settings: Settings) -> None:
+        hide_from_own_user()
         self._settings = settings
         self._client = SupabaseClient.from_settings(settings)
         self._sandbox = Sandbox()

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from handlers.ai.clean import clean_passages, clean_text
 from handlers.ai.offline import OfflineProvider
 from handlers.ai.provider import ExtractedFile, Provider
-from handlers.ai.reading import read_file
+from handlers.ai.reading import Reading, read_file
 from handlers.contract import Context, FilePayload, Job, Reject, handler
 from handlers.media.refused import Refused
 from handlers.media.sniff import MAX_FILE_BYTES, Sniffed, sniff_file
@@ -49,22 +49,11 @@ def analyze_file(job: Job[FilePayload], ctx: Context) -> Analysis:
         raise Reject(str(error)) from None
     ctx.progress(0.15, "decoding")
     reading = read_file(sniffed.kind, source, name, ctx)
-    passages = clean_passages(reading.passages)
     ctx.progress(0.85, "describing")
+    extracted = _extracted(reading, name)
+    description = PROVIDER.analyze(extracted)
     mime_type = _mime_type(sniffed, reading.kind, file.mime_type)
     mismatch = _is_mismatch(mime_type, file.mime_type)
-    extracted = ExtractedFile(
-        kind=reading.kind,
-        file_name=name,
-        passages=passages,
-        title=clean_text(reading.title) if reading.title else None,
-        pages=reading.pages,
-        duration_seconds=reading.duration_seconds,
-        width=reading.width,
-        height=reading.height,
-    )
-    description = PROVIDER.analyze(extracted)
-    notes = [*reading.notes, *([f"mime type: {file.mime_type} was claimed"] if mismatch else [])]
     return Analysis(
         kind=reading.kind,
         mime_type=mime_type,
@@ -78,11 +67,24 @@ def analyze_file(job: Job[FilePayload], ctx: Context) -> Analysis:
         duration_seconds=reading.duration_seconds,
         width=reading.width,
         height=reading.height,
-        content=passages,
-        notes=notes,
+        content=list(extracted.passages),
+        notes=[*reading.notes, *([f"mime type: {file.mime_type} was claimed"] if mismatch else [])],
         provider=PROVIDER.name,
         degraded=description.degraded,
         content_sha256=_sha256(source),
+    )
+
+
+def _extracted(reading: Reading, name: str) -> ExtractedFile:
+    return ExtractedFile(
+        kind=reading.kind,
+        file_name=name,
+        passages=clean_passages(reading.passages),
+        title=clean_text(reading.title) if reading.title else None,
+        pages=reading.pages,
+        duration_seconds=reading.duration_seconds,
+        width=reading.width,
+        height=reading.height,
     )
 
 

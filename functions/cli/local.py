@@ -102,6 +102,10 @@ class Process:
         except subprocess.TimeoutExpired:
             self._process.terminate()
             self._process.wait(timeout=STOP_SECONDS)
+        self._reader.join(timeout=2)
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 @contextmanager

@@ -28,6 +28,7 @@ class Watch:
     console: Console
     uploads: Sequence[Upload]
     alive: Callable[[], None] = lambda: None
+    pause: Callable[[float], None] = time.sleep
     _said: set[tuple[int, str]] = field(default_factory=set)
 
     def until_done(self, timeout: float) -> list[FileStatus]:
@@ -54,7 +55,7 @@ class Watch:
             if finished or time.monotonic() > deadline:
                 return [statuses[one] for one in ids]
             self.alive()
-            time.sleep(POLL_SECONDS)
+            self.pause(POLL_SECONDS)
 
     def _table(self, statuses: Mapping[int, FileStatus]) -> Table:
         types = job_types(list(statuses.values()))

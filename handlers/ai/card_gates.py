@@ -5,10 +5,10 @@
     ungrounded  the answer or the quote is not literally in the source
     leak        the question already contains its answer
     quality     several facts at once, hard to read, or code
-    duplicate   asks what an earlier card asks
+    duplicate   asks what a better card asks
     over_limit  more cards than a text of this length deserves; the best ones stay
 
-They hold for every provider: a card from a model that fails one is dropped like any other.
+Nothing in them is about rules: candidates that a model proposes can pass through the same gates.
 """
 
 # ruff: noqa: RUF001
@@ -96,10 +96,14 @@ def choose(
 
 
 def _limit(passed: Sequence[Graded], words: int) -> int:
-    """Few cards for little text; but what its writer noted as "Term: definition" is a card already."""
-    entries = [card.candidate for card in passed if card.candidate.rule == "entry"]
-    written = {normalise(entry.front) for entry in entries if _is_written_card(entry)}
-    return min(LONGEST_DECK, max(math.ceil(words / WORDS_PER_CARD), len(written)))
+    """Few cards for little prose; what its writer noted as "Term: definition" is a card already."""
+    written = {
+        normalise(card.candidate.front): len(card.candidate.sentence.text.split())
+        for card in passed
+        if _is_written_card(card.candidate)
+    }
+    prose_words = words - sum(written.values())
+    return max(1, min(LONGEST_DECK, len(written) + math.ceil(prose_words / WORDS_PER_CARD)))
 
 
 def _worth(card: Graded) -> tuple[bool, float]:

@@ -33,6 +33,7 @@ from handlers.ai.card_entries import find_entry
 from handlers.ai.grammars import Grammar, grammar_of
 from handlers.ai.structure import Sentence
 
+_INDEFINITE = frozenset({"a", "an", "ein", "eine", "un", "une", "una"})
 _CLAUSE_CUT = re.compile(
     r"\s*(?:;|\s[-–—]\s|, (?:which|but|so|although|though|because|while|whereas|where"
     r"|and (?:it|they|he|she|this)"
@@ -97,6 +98,8 @@ def _meaning(words: Sequence[str], verb: str, grammar: Grammar) -> str | None:
     if not 3 <= len(kept) <= MAX_DEFINITION_WORDS:
         return None
     first = kept[0].lower()
+    if len(kept) < 4 and first not in _INDEFINITE:
+        return None  # "the most important": of what?
     opens = (
         first in grammar.openers
         or first.startswith(("l'", "l’"))

@@ -7,7 +7,6 @@ recognition that is missing, fails or runs out of time becomes a note, since the
 from __future__ import annotations
 
 import csv
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -128,7 +127,7 @@ def _recognise_pages(scans: Sequence[int], source: Path, ctx: Context) -> tuple[
 
 def _text_of_lines(lines: Sequence[Mapping[str, Any]]) -> str:
     """Recognised lines as text; what is set much larger than the rest is marked as a heading."""
-    usual = statistics.median(line["height"] for line in lines) if lines else 0
+    usual = sorted(line["height"] for line in lines)[len(lines) // 2] if lines else 0
     marked = (
         f"\n# {line['text']}\n" if len(lines) > 2 and line["height"] > TITLE_HEIGHT * usual else line["text"]
         for line in lines

@@ -51,9 +51,8 @@ ENGLISH = Grammar(
     openers=word_set("a an the any one"),
     empty=word_set(
         """
-        size reason result case same way time fact lot few bit good great bad most next first second
-        last other example key problem question answer only point best worst big huge matter topic
-        subject
+        size reason result case same way time fact lot few bit good great bad next second other
+        example key problem question answer point matter topic subject
         """
     ),
     relatives=word_set("that which who whose where"),

@@ -30,12 +30,7 @@ FRENCH = Grammar(
         )
     ),
     openers=word_set("un une le la les l' des du toute tout"),
-    empty=word_set(
-        """
-        raison résultat cas même taille suite question réponse exemple problème plupart première
-        premier seule seul
-        """
-    ),
+    empty=word_set("raison résultat cas même taille suite question réponse exemple problème"),
     relatives=word_set("qui que dont où"),
     leans_back=word_set(
         """

@@ -30,12 +30,7 @@ GERMAN = Grammar(
         )
     ),
     openers=word_set("ein eine einer der die das den jede jeder jedes"),
-    empty=word_set(
-        """
-        grund ergebnis fall größe folge frage antwort beispiel problem meisten gleiche selbe erste
-        einzige
-        """
-    ),
+    empty=word_set("grund ergebnis fall größe folge frage antwort beispiel problem gleiche selbe"),
     relatives=word_set("der die das dessen deren welche welcher welches"),
     leans_back=word_set(
         """

@@ -31,12 +31,7 @@ SPANISH = Grammar(
         )
     ),
     openers=word_set("un una el la los las todo toda cualquier"),
-    empty=word_set(
-        """
-        razón resultado caso mismo misma tamaño pregunta respuesta ejemplo problema mayoría primera
-        primero única único
-        """
-    ),
+    empty=word_set("razón resultado caso mismo misma tamaño pregunta respuesta ejemplo problema"),
     relatives=word_set("que quien cuyo cuya donde"),
     leans_back=word_set(
         """
