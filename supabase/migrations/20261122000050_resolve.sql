@@ -108,6 +108,8 @@ create function public.resolve_jobs(worker_id uuid, results jsonb) returns jsonb
 language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
   asked public.job_result[];
+  ids bigint[];
+  tokens uuid[];
   own bigint[];
   outdated bigint[];
   apply_errors jsonb;
@@ -116,10 +118,12 @@ begin
     raise exception 'results: expected a JSON array' using errcode = '22023';
   end if;
   asked := public.read_job_results(results);
+  select array_agg(r.job_id), array_agg(r.lease_token) into ids, tokens from unnest(asked) r where r.problem is null;
   own := array(
-    select j.id from public.jobs j join unnest(asked) r on r.job_id = j.id and r.problem is null
-    where j.status = 'processing' and j.lease_token = r.lease_token and j.worker_id = resolve_jobs.worker_id
-    order by j.id for update of j);
+    select j.id from public.jobs j
+    where j.id = any (ids) and j.status = 'processing' and j.worker_id = resolve_jobs.worker_id
+      and j.lease_token = tokens[array_position(ids, j.id)]
+    order by j.id for update);
   outdated := public.jobs_of_outdated_files(own);
   apply_errors := public.apply_outputs(array(
     select r from unnest(asked) r
