@@ -92,6 +92,8 @@ sync_environment() {
   fi
   find_python
   find_uv
+  # What runs in the environment may want to install a part of its own with uv.
+  [[ $uv != */* ]] || PATH=$PATH:$(dirname "$uv")
   if [[ ! -x $root/.venv/bin/python ]]; then
     say "Installing the Python packages into .venv (once, a minute or two) ..."
   fi

@@ -100,10 +100,10 @@ def _travel(
 def _show(out: Console, named: Sequence[tuple[str, FileResult]], seconds: float, written: Path) -> None:
     scale = timeline.axis([result for _, result in named])
     table = Table(header_style="dim", border_style="dim", title="What came of them", title_justify="left")
-    table.add_column("file", overflow="ellipsis", no_wrap=True, max_width=36)
+    table.add_column("file", overflow="fold", max_width=36)
     table.add_column("kind", no_wrap=True)
     if out.width >= _ROOM_FOR_TITLES:
-        table.add_column("title", overflow="ellipsis", no_wrap=True)
+        table.add_column("title", overflow="fold")
     for heading in ("jobs", "waited", "worked", "thumbs", "cards"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("file is", no_wrap=True)

@@ -75,11 +75,11 @@ class Process:
         if code is not None:
             raise self.failure(f"the local Supabase ended with exit code {code}")
 
-    def failure(self, what: str) -> Problem:
+    def failure(self, what: str, advice: str = "Its logs are beside its data, in .local.") -> Problem:
         """A problem that carries what the stack said last."""
         self._reader.join(timeout=2)
         said = "\n  ".join(self._last_lines) or "(it said nothing)"
-        return Problem(f"{what}:\n  {said}", "If its data is damaged, start afresh with: crontick reset")
+        return Problem(f"{what}:\n  {said}", advice)
 
     def ready(self) -> LocalSupabase:
         """Waits for the line that says that everything answers."""
@@ -87,7 +87,7 @@ class Process:
         line = self._process.stdout.readline()
         if not line:
             self._process.wait(timeout=STOP_SECONDS)
-            raise self.failure("the local Supabase did not start")
+            raise self.failure("the local Supabase did not start", advice="")
         try:
             return LocalSupabase.model_validate_json(line)
         except ValidationError as error:

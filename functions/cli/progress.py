@@ -60,9 +60,9 @@ class Watch:
     def _table(self, statuses: Mapping[int, FileStatus]) -> Table:
         types = job_types(list(statuses.values()))
         table = Table(expand=False, header_style="dim", border_style="dim")
-        table.add_column("file", overflow="ellipsis", no_wrap=True, max_width=40)
+        table.add_column("file", overflow="fold", max_width=40)
         for job_type in types:
-            table.add_column(job_type.replace("_", " "), no_wrap=True, min_width=14)
+            table.add_column(job_type.replace("_", " "), no_wrap=True, min_width=11)
         table.add_column("file is", no_wrap=True)
         for upload in self.uploads:
             status = statuses[upload.status.file_id]

@@ -69,13 +69,14 @@ def announced_start(
     what = f"starting the local Supabase, leg {leg}"
     if not out.is_terminal:
         out.print(what)
+    room = max(out.width - len(what) - 4, 20)
     with ExitStack() as stack:
         with out.status(what) as spinner:
             started = local.started(
                 leg,
                 schedule or local.default_schedule(leg),
                 directory.absolute(),
-                lambda line: spinner.update(f"{what} [dim]{escape(line[:80])}[/dim]"),
+                lambda line: spinner.update(f"{what} [dim]{escape(line[:room])}[/dim]"),
             )
             running = stack.enter_context(started)
         yield running

@@ -135,7 +135,7 @@ def _health_lines(health: QueueHealth) -> list[Text]:
 
 def _files_table(found: Sequence[FileStatus]) -> Table:
     table = Table(header_style="dim", border_style="dim")
-    table.add_column("file", overflow="ellipsis", no_wrap=True, max_width=48)
+    table.add_column("file", overflow="fold", max_width=48)
     types = job_types(found)
     for job_type in types:
         table.add_column(job_type.replace("_", " "), no_wrap=True)

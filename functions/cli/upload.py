@@ -51,8 +51,8 @@ def upload(
 def uploads_table(uploads: Sequence[Upload]) -> Table:
     """What was stored where."""
     table = Table(header_style="dim", border_style="dim")
-    table.add_column("uploaded", overflow="ellipsis", no_wrap=True)
-    table.add_column("to", overflow="ellipsis", no_wrap=True)
+    table.add_column("uploaded", overflow="fold")
+    table.add_column("to", overflow="fold")
     table.add_column("as", overflow="ellipsis", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
     for one in uploads:

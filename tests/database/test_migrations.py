@@ -48,6 +48,14 @@ def test_a_migration_says_what_it_is_and_never_drops_a_trigger(path: Path) -> No
     assert not re.search(r"^\s*(SELECT|CREATE|UPDATE|INSERT|DELETE|ALTER|GRANT)\b", text, re.MULTILINE)
 
 
+def test_no_update_or_delete_is_without_a_condition_because_hosted_rest_calls_refuse_it() -> None:
+    for path in MIGRATIONS:
+        text = re.sub(r"--.*", "", path.read_text())
+        for change in re.finditer(r"\b(update|delete from) (public|storage)\.\w+(?! on)", text):
+            statement = text[change.start() : text.index(";", change.start())]
+            assert re.search(r"\bwhere\b", statement), f"{path.name}: {statement}"
+
+
 def test_unfinished_states_are_guarded_by_constraints_and_not_only_by_code(queue: Queue) -> None:
     job_id = queue.enqueue()["job_id"]
     for change in (

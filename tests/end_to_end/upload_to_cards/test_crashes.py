@@ -51,6 +51,20 @@ def test_after_kill_9_in_the_middle_of_a_batch_every_job_is_done_exactly_once(pr
     assert cards["count"] == cards["different"] >= FILES
 
 
+def test_the_leases_of_a_batch_are_extended_while_it_is_worked_on(project: Project) -> None:
+    upload_notes(project)
+    with project.function(LEASE_SECONDS="10") as function, ThreadPoolExecutor(1) as pool:
+        call = pool.submit(function.tick, limit=20, delay=60000)
+        (job,) = project.wait_for(
+            "select crashes from public.jobs where status = 'processing' "
+            "and lease_expires_at > started_at + interval '12 seconds' limit 1"
+        )
+        function.child.process.send_signal(signal.SIGTERM)
+        call.result(timeout=30)
+
+    assert job["crashes"] == 0
+
+
 def test_sigterm_releases_what_was_not_started_without_charging_it(project: Project) -> None:
     upload_notes(project)
     with project.function() as function, ThreadPoolExecutor(1) as pool:
