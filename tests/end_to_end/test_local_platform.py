@@ -79,7 +79,7 @@ def test_vault_gives_back_by_name_what_was_stored_and_refuses_direct_inserts(pos
 def test_the_extensions_are_there_for_migrations_that_create_them(postgres: Connection) -> None:
     for name in ("http", "pg_cron", "supabase_vault"):
         postgres.execute(f"create extension if not exists {name}".encode())
-        assert one(postgres, "select count(*) from pg_extension where extname = %s", (name,)) == 1
+        assert one(postgres, "select count(*) from pg_extension where extname = %s", name) == 1
 
 
 def test_scheduling_the_same_name_again_keeps_the_job_paused(postgres: Connection) -> None:
