@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,12 +18,12 @@ from rich.text import Text
 
 from functions.cli import connection, files, report, timeline
 from functions.cli.connection import Connection
-from functions.cli.local import REPOSITORY, Leg, LocalSupabase, Process
+from functions.cli.local import REPOSITORY, Leg, Process
 from functions.cli.naming import LocalFile, local_files
 from functions.cli.options import LOCAL_DIRECTORY, Directory, Json, LegOption, Schedule
 from functions.cli.progress import Watch
 from functions.cli.rows import FileResult
-from functions.cli.stack import announced_start
+from functions.cli.stack import announced_start, until_interrupted
 from functions.cli.terminal import Misuse, console, print_json, seconds_text, shown, status_text
 from functions.cli.upload import require_done, uploads_table
 from functions.cli.uploads import Upload, upload_all
@@ -72,7 +73,12 @@ def demo(
         else:
             _show(out, named, seconds, written)
         if keep_running:
-            _keep(out, local, process)
+            out.print(
+                Text(f"Still running: {local.url}, keys in {local.env_file}. Ctrl-C stops it."),
+                soft_wrap=True,
+            )
+            with suppress(KeyboardInterrupt):
+                until_interrupted(process)
     require_done(uploads)
 
 
@@ -161,16 +167,3 @@ def _facts(
             for name, result in named
         ],
     }
-
-
-def _keep(out: Console, local: LocalSupabase, process: Process) -> None:
-    out.print(
-        Text(f"Still running: {local.url}, keys in {local.env_file}. Ctrl-C stops everything."),
-        soft_wrap=True,
-    )
-    try:
-        while True:
-            process.require_running()
-            time.sleep(0.5)
-    except KeyboardInterrupt:
-        out.print("stopping")

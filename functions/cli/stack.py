@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Annotated, Any
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -28,18 +28,20 @@ def up(
 ) -> None:
     """Runs the local Supabase and the function until Ctrl-C."""
     out = console(json)
-    with announced_start(leg, schedule, directory, out) as (supabase, process):
+    with suppress(KeyboardInterrupt), announced_start(leg, schedule, directory, out) as (supabase, process):
         if json:
             print_json(_public_facts(supabase))
         else:
             out.print(_facts_table(supabase))
             out.print(_next_steps())
-        try:
-            while True:
-                process.require_running()
-                time.sleep(0.5)
-        except KeyboardInterrupt:
-            out.print("stopping; the data stays (crontick reset throws it away)")
+        until_interrupted(process)
+
+
+def until_interrupted(process: Process) -> NoReturn:
+    """Waits until Ctrl-C, which is raised, or until the stack ends by itself, which is a `Problem`."""
+    while True:
+        process.require_running()
+        time.sleep(0.5)
 
 
 def reset(
@@ -79,7 +81,11 @@ def announced_start(
                 lambda line: spinner.update(f"{what} [dim]{escape(line[:room])}[/dim]"),
             )
             running = stack.enter_context(started)
-        yield running
+        try:
+            yield running
+        except KeyboardInterrupt:
+            out.print("stopping; the data stays (crontick reset throws it away)")
+            raise
 
 
 def _public_facts(supabase: LocalSupabase) -> dict[str, Any]:

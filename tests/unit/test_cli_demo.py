@@ -1,0 +1,136 @@
+"""`crontick demo` and `crontick up`, with a program that only announces itself in the place of the stack."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import respx
+from typer.testing import CliRunner
+
+from functions.cli import app, local
+from functions.cli.demo import SAMPLES
+from functions.cli.local import Leg, LocalSupabase, Process
+from tests.unit.cli_rows import at, card, file_status, job, job_row, run
+
+URL = "http://supabase.test"
+
+
+class Running:
+    """A stack that is up until somebody looks twice."""
+
+    def require_running(self) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.fixture(autouse=True)
+def announced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Leg, str]]:
+    starts: list[tuple[Leg, str]] = []
+
+    @contextmanager
+    def started(
+        leg: Leg, schedule: str, directory: Path, _on_line: object
+    ) -> Iterator[tuple[LocalSupabase, Process | Running]]:
+        starts.append((leg, schedule))
+        facts = LocalSupabase(
+            leg=leg,
+            directory=directory,
+            url=URL,
+            publishable_key="sb_publishable_x",
+            secret_key="sb_secret_hush",
+            function_url="http://function.test/",
+            log_directory=directory,
+        )
+        yield facts, Running()
+
+    monkeypatch.setattr(local, "started", started)
+    monkeypatch.chdir(tmp_path)
+    return starts
+
+
+@pytest.fixture
+def project() -> Iterator[respx.MockRouter]:
+    with respx.mock(assert_all_called=False) as router:
+        router.post(url__startswith=f"{URL}/storage/v1/object/ingest/").respond(json={"Key": "ingest/x"})
+        router.get(url__startswith=f"{URL}/storage/v1/object/info/").respond(json={"version": "v1"})
+        tables = {
+            "jobs": [job_row(completed_at=at(2)).model_dump(mode="json")],
+            "job_runs": [run(1, 2).model_dump(mode="json")],
+            "cards": [card().model_dump(mode="json")],
+            "thumbnails": [],
+            "file_analyses": [],
+        }
+        for table, rows in tables.items():
+            router.get(f"{URL}/rest/v1/{table}").respond(json=rows)
+        yield router
+
+
+def having(project: respx.MockRouter, status: str, error: str | None = None) -> None:
+    row = file_status(path="demo/n.md", status=status, jobs=[job(status=status, error=error)])
+    project.get(f"{URL}/rest/v1/file_status").respond(json=[row.model_dump(mode="json")])
+
+
+def crontick(*arguments: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, list(arguments))
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_the_demo_ends_well_when_every_file_is_done_and_writes_a_report(
+    project: respx.MockRouter, tmp_path: Path
+) -> None:
+    having(project, "done")
+    (tmp_path / "n.md").write_text("# Ice")
+    code, said, _ = crontick("demo", "n.md", "--report", "out/r.html")
+    assert code == 0
+    assert str(tmp_path / "out" / "r.html") in said.replace("\n", "")
+    assert "What is ice?" in (tmp_path / "out" / "r.html").read_text()
+
+
+def test_the_demo_fails_with_the_file_and_its_error_and_still_writes_the_report(
+    project: respx.MockRouter, tmp_path: Path
+) -> None:
+    having(project, "failed", "the PDF is encrypted")
+    (tmp_path / "n.md").write_text("# Ice")
+    code, said, error = crontick("demo", "n.md", "--report", "r.html", "--json")
+    assert code == 1
+    assert "n.md: failed, analyze_file: the PDF is encrypted" in error
+    facts = json.loads(said)
+    assert (facts["ok"], facts["files"][0]["status"], facts["files"][0]["cards"]) == (False, "failed", 1)
+    assert Path(facts["report"]).exists()
+
+
+def test_a_file_that_does_not_exist_is_said_before_anything_starts(announced: list[tuple[Leg, str]]) -> None:
+    code, _, error = crontick("demo", "missing.pdf")
+    assert code == 2
+    assert "missing.pdf does not exist" in error
+    assert announced == []
+
+
+def test_without_files_the_bundled_samples_travel() -> None:
+    assert {path.suffix for path in SAMPLES.glob("*")} >= {".jpg", ".png", ".pdf", ".mp4", ".md"}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], (Leg.wheel, "2 seconds")),
+        (["--leg", "debian"], (Leg.debian, "* * * * *")),
+        (["--schedule", "5 seconds"], (Leg.wheel, "5 seconds")),
+    ],
+)
+def test_up_ticks_as_often_as_the_leg_can_unless_told_otherwise(
+    announced: list[tuple[Leg, str]], options: list[str], expected: tuple[Leg, str]
+) -> None:
+    code, _, _ = crontick("up", *options)
+    assert code == 0
+    assert announced == [expected]
+
+
+def test_up_never_shows_the_secret_key_but_where_it_is(tmp_path: Path) -> None:
+    for options in ([], ["--json"]):
+        _, said, error = crontick("up", "--directory", str(tmp_path / "d"), *options)
+        assert "sb_secret_hush" not in said + error
+    assert json.loads(said)["env_file"] == str(tmp_path / "d" / "env")
