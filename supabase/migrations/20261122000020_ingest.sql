@@ -204,6 +204,11 @@ begin
     raise exception 'no organisation: upload to <organisation>/…, not to "%"', path using errcode = '22023';
   end if;
 
+  if path ~ '(^|/)\.{0,2}(/|$)' then
+    -- A client that resolves such a path would read another organisation's file with our key.
+    raise exception 'the path "%" has an empty, "." or ".." segment', path using errcode = '22023';
+  end if;
+
   insert into public.ingested_files (org_id, object_id, version, bucket_id, path, mime_type, size, etag, owner_id)
   values (org_id, object_id, version, bucket_id, path, mime_type,
     (metadata ->> 'size')::bigint, metadata ->> 'eTag', owner_id)

@@ -52,8 +52,37 @@ end $$;
 revoke all on function public.reclaim_expired_leases(int) from public, anon, authenticated;
 grant execute on function public.reclaim_expired_leases(int) to service_role;
 
+-- What a worker is told about jobs it was handed, in the order in which they should run.
+-- Called by claim_jobs. Takes no locks of its own.
+create function public.describe_claimed(job_ids bigint[]) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+      'job_id', j.id,
+      'org_id', j.org_id,
+      'type', j.type,
+      'payload', j.payload,
+      'attempts', j.attempts,
+      'max_attempts', j.max_attempts,
+      'lease_token', j.lease_token,
+      'lease_expires_at', j.lease_expires_at,
+      'timeout_seconds', coalesce(own.timeout_seconds, every.timeout_seconds),
+      'parents', coalesce((
+        select jsonb_object_agg(p.type, p.output)
+        from public.job_parents e join public.jobs p on p.id = e.parent_id
+        where e.job_id = j.id), '{}'))
+    order by j.priority desc, j.run_at, j.id), '[]')
+  from public.jobs j
+  left join public.job_policies own on own.type = j.type
+  join public.job_policies every on every.type = '*'
+  where j.id = any (job_ids)
+$$;
+revoke all on function public.describe_claimed(bigint[]) from public, anon, authenticated;
+grant execute on function public.describe_claimed(bigint[]) to service_role;
+
 -- Hands out up to `batch_size` due jobs: [{"job_id", "org_id", "type", "payload", "attempts", "max_attempts",
 -- "lease_token", "lease_expires_at", "timeout_seconds", "parents": {type: output}}]. Nothing while paused, unless forced.
+-- A worker whose claim got no answer calls again with `held`, the ids it knows it has: what else it was given is handed
+-- out again first, under the same tokens, so that a lost answer strands nothing.
 -- Called by the tick. Locks only the rows it hands out; rows that another claim holds are skipped, never waited for.
 -- The ids come from an array(…), which fences the limit and keeps the index plan whatever the backlog; the plan is
 -- made for the actual batch size each time.
@@ -62,17 +91,26 @@ create function public.claim_jobs(
   batch_size int default 5,
   types text[] default null,
   lease_seconds int default null,
-  force boolean default false
+  force boolean default false,
+  held bigint[] default null
 ) returns jsonb
 language plpgsql security definer
 set search_path = '' set plan_cache_mode = force_custom_plan set enable_seqscan = off as $$
 declare
   settings public.job_queue_settings;
   picked bigint[];
-  claimed jsonb;
 begin
   if worker_id is null then
     raise exception 'worker_id is missing: a worker names itself with a uuid' using errcode = '22023';
+  end if;
+  if held is not null then
+    picked := array(
+      select j.id from public.jobs j
+      where j.status = 'processing' and j.worker_id = claim_jobs.worker_id and not j.id = any (held)
+      order by j.id limit 1000);
+    if cardinality(picked) > 0 then
+      return public.describe_claimed(picked);
+    end if;
   end if;
   select * into settings from public.job_queue_settings s where s.only_row;
   if not (settings.processing_enabled or coalesce(force, false)) then
@@ -90,44 +128,24 @@ begin
     return '[]';
   end if;
 
-  with claimed_jobs as (
-    update public.jobs j set
-      status = 'processing',
-      worker_id = claim_jobs.worker_id,
-      lease_token = gen_random_uuid(),
-      lease_expires_at = now() + make_interval(secs => least(greatest(
-        coalesce(claim_jobs.lease_seconds, settings.lease_seconds), 10), 3600)),
-      attempts = j.attempts + 1,
-      progress = null,
-      started_at = now(),
-      updated_at = now()
-    where j.id = any (picked)
-    returning j.*
-  )
-  select jsonb_agg(jsonb_build_object(
-      'job_id', c.id,
-      'org_id', c.org_id,
-      'type', c.type,
-      'payload', c.payload,
-      'attempts', c.attempts,
-      'max_attempts', c.max_attempts,
-      'lease_token', c.lease_token,
-      'lease_expires_at', c.lease_expires_at,
-      'timeout_seconds', coalesce(own.timeout_seconds, every.timeout_seconds),
-      'parents', coalesce((
-        select jsonb_object_agg(p.type, p.output)
-        from public.job_parents e join public.jobs p on p.id = e.parent_id
-        where e.job_id = c.id), '{}'))
-    order by c.priority desc, c.run_at, c.id)
-  into claimed
-  from claimed_jobs c
-  left join public.job_policies own on own.type = c.type
-  join public.job_policies every on every.type = '*';
-  return claimed;
+  update public.jobs j set
+    status = 'processing',
+    worker_id = claim_jobs.worker_id,
+    lease_token = gen_random_uuid(),
+    lease_expires_at = now() + make_interval(secs => least(greatest(
+      coalesce(claim_jobs.lease_seconds, settings.lease_seconds), 10), 3600)),
+    attempts = j.attempts + 1,
+    progress = null,
+    started_at = now(),
+    updated_at = now()
+  where j.id = any (picked);
+  return public.describe_claimed(picked);
 end $$;
-comment on function public.claim_jobs(uuid, int, text[], int, boolean) is 'Hands out due jobs, each under a fresh lease.';
-revoke all on function public.claim_jobs(uuid, int, text[], int, boolean) from public, anon, authenticated;
-grant execute on function public.claim_jobs(uuid, int, text[], int, boolean) to service_role;
+comment on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[]) is
+  'Hands out due jobs, each under a fresh lease.';
+revoke all on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[])
+from public, anon, authenticated;
+grant execute on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[]) to service_role;
 
 -- Keeps running jobs leased and stores their progress: [{"job_id", "lease_token", "progress"?}] answered by
 -- [{"job_id", "verdict": "ok" | "lost" | "cancelled"}]. This is how a worker learns that its job is no longer its own.

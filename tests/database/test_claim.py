@@ -108,6 +108,18 @@ def test_a_job_that_crashes_too_often_becomes_a_dead_letter_with_the_reason(queu
     )
 
 
+def test_a_claim_whose_answer_got_lost_is_answered_again_when_asked_with_what_is_held(
+    queue: Queue, other_worker: Queue
+) -> None:
+    ids = [queue.enqueue(payload={"n": n})["job_id"] for n in range(3)]
+    known = queue.claim(1)
+    lost = queue.claim(1)
+
+    assert queue.claim(10, held=[job["job_id"] for job in known]) == lost
+    assert [job["job_id"] for job in queue.claim(10, held=ids[:2])] == ids[2:]
+    assert other_worker.claim(10, held=[]) == [], "nobody else is handed them"
+
+
 def test_a_heartbeat_keeps_the_lease_and_stores_the_progress(queue: Queue) -> None:
     job_id = queue.enqueue()["job_id"]
     job = queue.claim_one()

@@ -158,6 +158,21 @@ def test_an_upload_without_an_organisation_is_kept_and_reported(queue: Queue) ->
     assert failure["error"] == 'no organisation: upload to <organisation>/…, not to "notes.txt"'
 
 
+@pytest.mark.parametrize("path", ["acme/../globex/a.txt", "acme/./a.txt", "acme//a.txt", "acme/.."])
+def test_a_path_that_could_lead_to_another_organisation_is_not_processed(queue: Queue, path: str) -> None:
+    upload(queue.connection, path)
+
+    assert files(queue) == []
+    (failure,) = queue.call("queue_health")["ingest_failures"]
+    assert "segment" in failure["error"]
+
+
+def test_dots_inside_a_name_are_fine(queue: Queue) -> None:
+    upload(queue.connection, "acme/..a/b..txt")
+
+    assert [file["path"] for file in files(queue)] == ["acme/..a/b..txt"]
+
+
 def test_a_failure_to_enqueue_never_refuses_the_upload(queue: Queue) -> None:
     queue.rows('update public.ingest_routes set flow = \'[{"type": "Not A Type"}]\'')
 
