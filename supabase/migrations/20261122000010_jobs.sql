@@ -11,8 +11,8 @@
 -- cancel; retry_job brings a dead letter back. Only functions write here, and each of them changes a
 -- processing row only while the row still carries the lease token it was given.
 --
--- Lock order everywhere: jobs by ascending id, then ingested_files by ascending id. A child's id is always
--- above its parents' ids, so walking down a flow keeps the order.
+-- Lock order: all jobs that a call may change, in one statement by ascending id (a child's id is always above its
+-- parents'), then ingested_files by ascending id.
 
 create table public.job_types (
   type text primary key check (type = '*' or type ~ '^[a-z][a-z0-9_]{0,62}$'),
@@ -35,6 +35,17 @@ comment on column public.job_types.apply_function is
 comment on column public.job_types.max_crashes is
   'How many leases may expire (worker killed, out of memory) before the job is a dead letter.';
 
+-- Keeps the default policy in its place: without it no job would have one. Called by the trigger below.
+create function public.keep_default_policy() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  raise exception 'the row ''*'' of job_types holds the defaults: change its values, but not its name'
+    using errcode = 'PT409';
+end $$;
+revoke all on function public.keep_default_policy() from public, anon, authenticated;
+create trigger keep_default_policy before delete or update of type on public.job_types
+  for each row when (old.type = '*') execute function public.keep_default_policy();
+
 insert into public.job_types (type, max_attempts, max_crashes, backoff_seconds, backoff_cap_seconds, description)
 values ('*', 5, 3, 300, 3600, 'What holds for every type that does not say otherwise');
 
@@ -44,7 +55,7 @@ create table public.job_queue_settings (
   paused_reason text,
   paused_at timestamptz,
   lease_seconds int not null default 120 check (lease_seconds between 10 and 3600),
-  http_timeout_ms int not null default 55000 check (http_timeout_ms between 1000 and 300000),
+  http_timeout_ms int not null default 55000 check (http_timeout_ms between 1000 and 110000),
   constraint a_pause_has_a_time check (processing_enabled = (paused_at is null))
 );
 comment on table public.job_queue_settings is 'The switches of the whole queue: exactly one row.';
@@ -54,7 +65,7 @@ insert into public.job_queue_settings default values;
 
 create table public.jobs (
   id bigint generated always as identity primary key,
-  org_id text not null check (btrim(org_id) <> ''),
+  org_id text not null check (btrim(org_id) <> '' and length(org_id) <= 256),
   type text not null check (type ~ '^[a-z][a-z0-9_]{0,62}$'),
   payload jsonb not null default '{}' check (jsonb_typeof(payload) = 'object'),
   status text not null default 'queued'
@@ -64,7 +75,7 @@ create table public.jobs (
   attempts int not null default 0 check (attempts >= 0),
   crashes int not null default 0 check (crashes >= 0),
   max_attempts int not null check (max_attempts between 1 and 100),
-  idempotency_key text not null check (idempotency_key <> ''),
+  idempotency_key text not null check (length(idempotency_key) between 1 and 512),
   file_id bigint,
   waiting_for int not null default 0 check (waiting_for >= 0),
   worker_id uuid,
@@ -97,7 +108,7 @@ comment on column public.jobs.waiting_for is 'Parents that are not done yet.';
 
 -- The same work twice at the same time is the same job. Retry and reclaim stay inside this set of
 -- statuses, so completing a job can never collide with a newer sibling.
-create unique index jobs_unfinished_once on public.jobs (org_id, idempotency_key)
+create unique index jobs_unfinished_once on public.jobs (org_id, type, idempotency_key)
   where status in ('waiting', 'queued', 'processing');
 create index jobs_claimable on public.jobs (priority desc, run_at, id) where status = 'queued';
 create index jobs_due on public.jobs (run_at) where status = 'queued';

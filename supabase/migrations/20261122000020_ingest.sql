@@ -36,7 +36,7 @@ create table public.ingest_routes (
   bucket_id text not null check (bucket_id <> 'thumbnails'),
   path_pattern text not null default '%',
   mime_pattern text not null default '%',
-  flow jsonb not null check (jsonb_typeof(flow) = 'array'),
+  flow jsonb not null check (case when jsonb_typeof(flow) = 'array' then flow <> '[]' else false end),
   active boolean not null default true
 );
 comment on table public.ingest_routes is
@@ -154,56 +154,53 @@ end $$;
 revoke all on function public.cancel_unfinished(bigint[], text, text) from public, anon, authenticated;
 grant execute on function public.cancel_unfinished(bigint[], text, text) to service_role;
 
--- Retires the current version of a stored object: its jobs first, then its row.
+-- Retires the current versions of stored objects: their jobs first, then their rows.
 -- Called by the storage triggers. `ended_as` is 'superseded' or 'deleted'.
-create function public.retire_file(object_id uuid, ended_as text) returns void
-language plpgsql security definer set search_path = '' as $$
+create function public.retire_files(object_ids uuid[], ended_as text) returns void
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
-  current_ids bigint[];
+  current_ids bigint[] := array(
+    select f.id from public.ingested_files f
+    where f.object_id = any (object_ids) and f.superseded_at is null and f.deleted_at is null);
+  job_ids bigint[];
 begin
-  select array_agg(f.id) into current_ids from public.ingested_files f
-  where f.object_id = retire_file.object_id and f.superseded_at is null and f.deleted_at is null;
-  if current_ids is null then
+  if current_ids = '{}' then
     return;
   end if;
-
-  perform public.cancel_unfinished(
-    array(select j.id from public.jobs j where j.file_id = any (current_ids) order by j.id),
-    'superseded',
-    case ended_as
-      when 'deleted' then 'the file was deleted'
-      else 'superseded: a newer version of the file was uploaded' end);
+  job_ids := array(select j.id from public.jobs j where j.file_id = any (current_ids));
+  perform public.cancel_unfinished(job_ids, 'superseded', case ended_as
+    when 'deleted' then 'the file was deleted' else 'superseded: a newer version of the file was uploaded' end);
+  perform public.settle_children(job_ids);
+  perform 1 from public.ingested_files f where f.id = any (current_ids) order by f.id for no key update;
   update public.ingested_files f set
     superseded_at = case when ended_as = 'superseded' then now() end,
     deleted_at = case when ended_as = 'deleted' then now() end
   where f.id = any (current_ids);
 end $$;
-revoke all on function public.retire_file(uuid, text) from public, anon, authenticated;
-grant execute on function public.retire_file(uuid, text) to service_role;
+revoke all on function public.retire_files(uuid[], text) from public, anon, authenticated;
+grant execute on function public.retire_files(uuid[], text) to service_role;
 
--- Records one stored object version and enqueues the flows of every route that matches it.
--- Called by the storage trigger. Returns the file's id, or null when no route wants it. A renamed
--- row that kept its version is the same file at a new path.
+-- Records one stored object version and enqueues the flows of every route that matches it; a route whose flow cannot be
+-- enqueued is recorded and keeps no other from starting. A renamed row that kept its version is the same file.
+-- Called by the storage trigger. Returns the file's id, or null when no route wants it.
 create function public.ingest_object(
   object_id uuid, version text, bucket_id text, path text, metadata jsonb, owner_id text
 ) returns bigint
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
   mime_type text := metadata ->> 'mimetype';
   org_id text := case when strpos(path, '/') > 1 then split_part(path, '/', 1) end;
-  flows jsonb;
+  route public.ingest_routes;
   file_id bigint;
 begin
-  select jsonb_agg(r.flow order by r.id) into flows from public.ingest_routes r
-  where r.active and r.bucket_id = ingest_object.bucket_id
-    and path like r.path_pattern and coalesce(mime_type, '') like r.mime_pattern;
-  if flows is null then
+  if not exists (
+    select from public.ingest_routes r where r.active and r.bucket_id = ingest_object.bucket_id
+      and path like r.path_pattern and coalesce(mime_type, '') like r.mime_pattern) then
     return null;
   end if;
   if org_id is null then
     raise exception 'no organisation: upload to <organisation>/…, not to "%"', path using errcode = '22023';
   end if;
-
   if path ~ '(^|/)\.{0,2}(/|$)' then
     -- A client that resolves such a path would read another organisation's file with our key.
     raise exception 'the path "%" has an empty, "." or ".." segment', path using errcode = '22023';
@@ -217,7 +214,17 @@ begin
     superseded_at = null, deleted_at = null
   returning id into file_id;
 
-  perform public.enqueue_file_flow(file_id, flow.value) from jsonb_array_elements(flows) flow;
+  for route in
+    select r.* from public.ingest_routes r where r.active and r.bucket_id = ingest_object.bucket_id
+      and path like r.path_pattern and coalesce(mime_type, '') like r.mime_pattern
+    order by r.id
+  loop
+    begin
+      perform public.enqueue_file_flow(file_id, route.flow);
+    exception when others then
+      perform public.record_ingest_failure(object_id, version, bucket_id, path, format('route %s', route.name), sqlerrm);
+    end;
+  end loop;
   return file_id;
 end $$;
 revoke all on function public.ingest_object(uuid, text, text, text, jsonb, text) from public, anon, authenticated;
@@ -233,7 +240,7 @@ begin
       element.value || jsonb_build_object(
         'org_id', f.org_id,
         'file_id', f.id,
-        'payload', coalesce(element.value -> 'payload', '{}') || jsonb_build_object(
+        'payload', coalesce(nullif(element.value -> 'payload', 'null'), '{}') || jsonb_build_object(
           'file_id', f.id, 'bucket', f.bucket_id, 'path', f.path,
           'version', f.version, 'mime_type', f.mime_type, 'size', f.size))
       order by element.ordinality))
@@ -244,47 +251,67 @@ end $$;
 revoke all on function public.enqueue_file_flow(bigint, jsonb) from public, anon, authenticated;
 grant execute on function public.enqueue_file_flow(bigint, jsonb) to service_role;
 
--- What storage.objects tells us: an object was stored, overwritten, moved, copied or deleted.
+-- Writes down what could not be enqueued and why; if even that fails, the server's log has it.
+-- Called by the storage triggers and ingest_object. It never raises: no upload is refused because of us.
+create function public.record_ingest_failure(
+  object_id uuid, version text, bucket_id text, path text, operation text, error text
+) returns void
+language plpgsql security definer set search_path = '' as $$
+begin
+  insert into public.ingest_failures (object_id, version, bucket_id, path, operation, error)
+  values (object_id, version, bucket_id, path, operation, error);
+exception when others or query_canceled then
+  raise warning 'crontick: % of %/% was not enqueued: % (and not recorded: %)', operation, bucket_id, path, error, sqlerrm;
+end $$;
+revoke all on function public.record_ingest_failure(uuid, text, text, text, text, text) from public, anon, authenticated;
+grant execute on function public.record_ingest_failure(uuid, text, text, text, text, text) to service_role;
+
+-- What storage.objects tells us: an object was stored, overwritten, moved or copied.
 -- Runs inside the Storage API's own transaction and never refuses it: what goes wrong here is recorded in
--- ingest_failures. Waits at most two seconds for a lock, so that an upload is never slow because of us.
-create function public.ingest_storage_event() returns trigger
+-- ingest_failures. Waits at most two seconds for each lock, so that an upload is never slow because of us.
+create function public.ingest_stored_object() returns trigger
 language plpgsql security definer set search_path = '' set lock_timeout = '2s' as $$
 begin
-  if tg_op = 'DELETE' then
-    perform public.retire_file(old.id, 'deleted');
-    return null;
-  end if;
   if tg_op = 'UPDATE' and new.version is not distinct from old.version
     and new.name is not distinct from old.name and new.bucket_id is not distinct from old.bucket_id then
     return null;
   end if;
   if tg_op = 'UPDATE' then
-    perform public.retire_file(old.id, case
+    perform public.retire_files(array[old.id], case
       when exists (select from public.ingest_routes r where r.active and r.bucket_id = new.bucket_id)
       then 'superseded' else 'deleted' end);
   end if;
-  if new.name is not null and new.bucket_id is not null and new.version is not null
+  if new.name is not null and new.bucket_id is not null
     and new.name not like '%/.emptyFolderPlaceholder' and new.name <> '.emptyFolderPlaceholder' then
-    perform public.ingest_object(new.id, new.version, new.bucket_id, new.name, new.metadata, new.owner_id);
+    perform public.ingest_object(
+      new.id, coalesce(new.version, 'unversioned'), new.bucket_id, new.name, new.metadata, new.owner_id);
   end if;
   return null;
 exception when others or query_canceled then
-  insert into public.ingest_failures (object_id, version, bucket_id, path, operation, error)
-  values (
-    case when tg_op = 'DELETE' then old.id else new.id end,
-    case when tg_op = 'DELETE' then old.version else new.version end,
-    case when tg_op = 'DELETE' then old.bucket_id else new.bucket_id end,
-    case when tg_op = 'DELETE' then old.name else new.name end,
-    lower(tg_op), sqlerrm);
+  perform public.record_ingest_failure(new.id, new.version, new.bucket_id, new.name, lower(tg_op), sqlerrm);
   return null;
 end $$;
-revoke all on function public.ingest_storage_event() from public, anon, authenticated;
+revoke all on function public.ingest_stored_object() from public, anon, authenticated;
+
+-- What storage.objects tells us: objects were deleted, one or many at once.
+-- Once per statement, so that the jobs of all of them are locked in one order. Never refuses the deletion.
+create function public.retire_deleted_objects() returns trigger
+language plpgsql security definer set search_path = '' set lock_timeout = '2s' as $$
+begin
+  perform public.retire_files(array(select g.id from gone g), 'deleted');
+  return null;
+exception when others or query_canceled then
+  perform public.record_ingest_failure(g.id, g.version, g.bucket_id, g.name, 'delete', sqlerrm)
+  from gone g where exists (select from public.ingested_files f where f.object_id = g.id);
+  return null;
+end $$;
+revoke all on function public.retire_deleted_objects() from public, anon, authenticated;
 
 create or replace trigger crontick_ingest_stored
   after insert or update on storage.objects
   for each row when (new.version is distinct from '1')
-  execute function public.ingest_storage_event();
+  execute function public.ingest_stored_object();
 
 create or replace trigger crontick_ingest_deleted
-  after delete on storage.objects
-  for each row execute function public.ingest_storage_event();
+  after delete on storage.objects referencing old table as gone
+  for each statement execute function public.retire_deleted_objects();

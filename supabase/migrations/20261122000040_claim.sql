@@ -20,7 +20,7 @@ begin
 
   insert into public.job_runs (job_id, org_id, type, attempt, worker_id, lease_token, outcome, error, duration_ms, started_at)
   select j.id, j.org_id, j.type, j.attempts, j.worker_id, j.lease_token, 'crash',
-    'the lease ran out', (extract(epoch from now() - j.started_at) * 1000)::bigint::int, j.started_at
+    'the lease ran out', least(extract(epoch from now() - j.started_at) * 1000, 2147483647)::int, j.started_at
   from public.jobs j where j.id = any (expired);
 
   with moved as (
@@ -147,11 +147,29 @@ revoke all on function public.claim_jobs(uuid, int, text[], int, boolean, bigint
 from public, anon, authenticated;
 grant execute on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[]) to service_role;
 
+-- Reads a heartbeat element by element; what is malformed has no job_id, so its verdict is "lost".
+-- Called by extend_leases.
+create function public.read_leases(leases jsonb)
+returns table (ordinal bigint, named jsonb, job_id bigint, lease_token uuid, progress jsonb)
+language sql stable security definer set search_path = '' as $$
+  select e.ordinality, e.value -> 'job_id',
+    case when ok.all then (e.value ->> 'job_id')::bigint end,
+    case when ok.all then (e.value ->> 'lease_token')::uuid end,
+    nullif(e.value -> 'progress', 'null')
+  from jsonb_array_elements(leases) with ordinality e
+  cross join lateral (select
+    coalesce(e.value ->> 'job_id', '') ~ '^[1-9][0-9]{0,17}$'
+    and coalesce(e.value ->> 'lease_token', '')
+      ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' as all) ok
+$$;
+revoke all on function public.read_leases(jsonb) from public, anon, authenticated;
+grant execute on function public.read_leases(jsonb) to service_role;
+
 -- Keeps running jobs leased and stores their progress: [{"job_id", "lease_token", "progress"?}] answered by
 -- [{"job_id", "verdict": "ok" | "lost" | "cancelled"}]. This is how a worker learns that its job is no longer its own.
--- Called by the tick's heartbeat. Changes no indexed column, so the update stays cheap (HOT).
+-- Called by the tick's heartbeat. Locks the jobs by ascending id; changes no indexed column, so it stays cheap (HOT).
 create function public.extend_leases(worker_id uuid, leases jsonb, lease_seconds int default null) returns jsonb
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
   held bigint[];
   seconds int := least(greatest(coalesce(lease_seconds,
@@ -160,11 +178,16 @@ begin
   if leases is null or jsonb_typeof(leases) <> 'array' then
     raise exception 'leases: expected a JSON array' using errcode = '22023';
   end if;
+  perform 1 from public.jobs j
+  where j.id = any (array(select l.job_id from public.read_leases(leases) l))
+    and j.status = 'processing' and j.worker_id = extend_leases.worker_id
+  order by j.id for no key update;
+
   with extended as (
     update public.jobs j set
       lease_expires_at = now() + make_interval(secs => seconds),
       progress = coalesce(l.progress, j.progress)
-    from jsonb_to_recordset(leases) l (job_id bigint, lease_token uuid, progress jsonb)
+    from public.read_leases(leases) l
     where j.id = l.job_id and j.status = 'processing' and j.lease_token = l.lease_token
       and j.worker_id = extend_leases.worker_id
     returning j.id
@@ -172,13 +195,12 @@ begin
   select coalesce(array_agg(e.id), '{}') into held from extended e;
 
   return coalesce((
-    select jsonb_agg(jsonb_build_object('job_id', l.job_id, 'verdict', case
+    select jsonb_agg(jsonb_build_object('job_id', l.named, 'verdict', case
         when l.job_id = any (held) then 'ok'
         when j.status = 'cancelled' then 'cancelled'
         else 'lost' end)
-      order by l.ordinality)
-    from rows from (jsonb_to_recordset(leases) as (job_id bigint)) with ordinality l (job_id, ordinality)
-    left join public.jobs j on j.id = l.job_id), '[]');
+      order by l.ordinal)
+    from public.read_leases(leases) l left join public.jobs j on j.id = l.job_id), '[]');
 end $$;
 comment on function public.extend_leases(uuid, jsonb, int) is 'Keeps running jobs leased and stores their progress.';
 revoke all on function public.extend_leases(uuid, jsonb, int) from public, anon, authenticated;

@@ -14,7 +14,7 @@ create type public.job_result as (
 comment on type public.job_result is 'One element of resolve_jobs, checked: `problem` says what is wrong with it.';
 
 -- Reads the results of a batch one by one, so that a malformed element is an answer and never an exception.
--- Called by resolve_jobs. A job that is named twice counts once: the second element is a problem.
+-- Called by resolve_jobs. A lease that is named twice counts once: the second element is a problem.
 create function public.read_job_results(results jsonb) returns public.job_result[]
 language sql stable security definer set search_path = '' as $$
   select coalesce(array_agg(row(
@@ -31,11 +31,12 @@ language sql stable security definer set search_path = '' as $$
       coalesce(c.problem, case when c.place > 1 then 'this job stands in the batch twice' end)
     )::public.job_result order by c.ordinality), '{}')
   from (
-    select r.*, row_number() over (partition by r.problem is null, r.value ->> 'job_id' order by r.ordinality) as place
+    select r.*, row_number() over (
+      partition by r.problem is null, r.value ->> 'job_id', lower(r.value ->> 'lease_token') order by r.ordinality) as place
     from (
       select e.ordinality, e.value, case
         when jsonb_typeof(e.value) <> 'object' then 'expected an object'
-        when coalesce(e.value ->> 'job_id', '') !~ '^[0-9]{1,18}$' then 'job_id: expected a job''s number'
+        when coalesce(e.value ->> 'job_id', '') !~ '^[1-9][0-9]{0,17}$' then 'job_id: expected a job''s number'
         when coalesce(e.value ->> 'lease_token', '')
           !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then 'lease_token: expected a uuid'
         when coalesce(e.value ->> 'outcome', '') not in ('done', 'retry', 'failed', 'snooze', 'release')
@@ -92,10 +93,24 @@ begin
     from public.jobs j join public.ingested_files f on f.id = j.file_id
     where j.id = any (job_ids)
       and (f.superseded_at is not null or f.deleted_at is not null
-        or not exists (select from storage.objects o where o.id = f.object_id and o.version = f.version)));
+        or not exists (
+          select from storage.objects o where o.id = f.object_id and coalesce(o.version, 'unversioned') = f.version)));
 end $$;
 revoke all on function public.jobs_of_outdated_files(bigint[]) from public, anon, authenticated;
 grant execute on function public.jobs_of_outdated_files(bigint[]) to service_role;
+
+-- The jobs that wait, directly or further down, for these. Called by resolve_jobs, which locks them together.
+create function public.waiting_descendants(job_ids bigint[]) returns bigint[]
+language sql stable security definer set search_path = '' as $$
+  with recursive below (id) as (
+    select e.job_id from public.job_parents e where e.parent_id = any (job_ids)
+    union
+    select e.job_id from below b join public.job_parents e on e.parent_id = b.id
+  )
+  select coalesce(array_agg(b.id), '{}') from below b
+$$;
+revoke all on function public.waiting_descendants(bigint[]) from public, anon, authenticated;
+grant execute on function public.waiting_descendants(bigint[]) to service_role;
 
 -- Ends attempts: [{"job_id", "lease_token", "outcome", "output"?, "error"?, "retry_in"?, "duration_ms"?}] answered, in
 -- the same order, by [{"job_id", "verdict", "status", "attempts", "run_at", "error"?}].
@@ -103,14 +118,13 @@ grant execute on function public.jobs_of_outdated_files(bigint[]) to service_rol
 --   lost        the job is leased to another worker, or was cancelled: nothing changed
 --   superseded  the file was overwritten, moved or deleted meanwhile: the result is refused, the job cancelled
 --   error       this element is malformed, or its output could not be applied: then the attempt counts as failed
--- Called by the tick. Locks the jobs it still owns by ascending id, then their files, then the children it releases.
+-- Called by the tick. Locks the named jobs and all that wait for them by ascending id, then their files.
 create function public.resolve_jobs(worker_id uuid, results jsonb) returns jsonb
 language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
   asked public.job_result[];
   ids bigint[];
-  tokens uuid[];
-  own bigint[];
+  mine public.job_result[];
   outdated bigint[];
   apply_errors jsonb;
 begin
@@ -118,20 +132,21 @@ begin
     raise exception 'results: expected a JSON array' using errcode = '22023';
   end if;
   asked := public.read_job_results(results);
-  select array_agg(r.job_id), array_agg(r.lease_token) into ids, tokens from unnest(asked) r where r.problem is null;
-  own := array(
-    select j.id from public.jobs j
-    where j.id = any (ids) and j.status = 'processing' and j.worker_id = resolve_jobs.worker_id
-      and j.lease_token = tokens[array_position(ids, j.id)]
-    order by j.id for update);
-  outdated := public.jobs_of_outdated_files(own);
-  apply_errors := public.apply_outputs(array(
-    select r from unnest(asked) r
-    where r.problem is null and r.job_id = any (own) and r.outcome = 'done' and not r.job_id = any (outdated)));
+  ids := array(select r.job_id from unnest(asked) r where r.problem is null);
+  perform 1 from public.jobs j where j.id = any (ids || public.waiting_descendants(ids)) order by j.id for update;
 
-  perform public.end_attempts(asked, own, outdated, apply_errors);
-  perform public.settle_children(own);
-  return public.resolve_verdicts(asked, own, outdated, apply_errors);
+  mine := array(
+    select r from unnest(asked) r join public.jobs j on j.id = r.job_id and j.lease_token = r.lease_token
+    where j.id = any (ids) and j.status = 'processing' and j.worker_id = resolve_jobs.worker_id and r.problem is null
+    order by j.id);
+  ids := array(select r.job_id from unnest(mine) r);
+  outdated := public.jobs_of_outdated_files(ids);
+  apply_errors := public.apply_outputs(array(
+    select r from unnest(mine) r where r.outcome = 'done' and not r.job_id = any (outdated)));
+
+  perform public.end_attempts(mine, outdated, apply_errors);
+  perform public.settle_children(ids);
+  return public.resolve_verdicts(asked, array(select r.ordinal from unnest(mine) r), outdated, apply_errors);
 end $$;
 comment on function public.resolve_jobs(uuid, jsonb) is
   'Ends attempts and applies the outputs of done jobs, fenced by lease and file version.';
@@ -139,9 +154,7 @@ comment on function public.resolve_jobs(uuid, jsonb) is
 -- Moves the jobs of a resolved batch to their next status and writes the audit rows, in one statement.
 -- Called by resolve_jobs, which holds the locks. The delay of a retry is the handler's, or full jitter below
 -- backoff · 2^(attempt - 1), capped.
-create function public.end_attempts(
-  asked public.job_result[], own bigint[], outdated bigint[], apply_errors jsonb
-) returns void
+create function public.end_attempts(mine public.job_result[], outdated bigint[], apply_errors jsonb) returns void
 language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
 begin
   with decided as (
@@ -163,7 +176,7 @@ begin
           coalesce(own_policy.backoff_seconds, every.backoff_seconds)::double precision
             * power(2::double precision, greatest(j.attempts - 1, 0))))
       end as delay
-    from unnest(asked) r
+    from unnest(mine) r
     join public.jobs j on j.id = r.job_id
     cross join lateral (select case
       when j.id = any (outdated) then 'superseded'
@@ -171,7 +184,6 @@ begin
       else r.outcome end as outcome) o
     left join public.job_policies own_policy on own_policy.type = j.type
     join public.job_policies every on every.type = '*'
-    where r.problem is null and j.id = any (own)
   ),
   audited as (
     insert into public.job_runs
@@ -197,41 +209,44 @@ begin
   from decided d
   where j.id = d.id;
 end $$;
-revoke all on function public.end_attempts(public.job_result[], bigint[], bigint[], jsonb) from public, anon, authenticated;
-grant execute on function public.end_attempts(public.job_result[], bigint[], bigint[], jsonb) to service_role;
+revoke all on function public.end_attempts(public.job_result[], bigint[], jsonb) from public, anon, authenticated;
+grant execute on function public.end_attempts(public.job_result[], bigint[], jsonb) to service_role;
 
 -- Says, in the order of the batch, what became of every element.
 -- Called by resolve_jobs. Reads job_runs for lease tokens that were resolved, cancelled or lost before.
 create function public.resolve_verdicts(
-  asked public.job_result[], own bigint[], outdated bigint[], apply_errors jsonb
+  asked public.job_result[], own_ordinals int[], outdated bigint[], apply_errors jsonb
 ) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
       'job_id', r.job_id,
       'verdict', case
         when r.problem is not null then 'error'
-        when r.job_id = any (outdated) then 'superseded'
-        when apply_errors ? r.job_id::text then 'error'
-        when r.job_id = any (own) then 'ok'
+        when own.is_own and r.job_id = any (outdated) then 'superseded'
+        when own.is_own and apply_errors ? r.job_id::text then 'error'
+        when own.is_own then 'ok'
         when before.outcome in ('superseded', 'error') then before.outcome
         when before.outcome in ('done', 'retry', 'failed', 'snooze', 'release') then 'ok'
         else 'lost' end,
       'status', j.status,
       'attempts', j.attempts,
       'run_at', j.run_at,
-      'error', coalesce(r.problem, apply_errors ->> r.job_id::text, case when before.outcome = 'error' then before.error end)))
+      'error', coalesce(
+        r.problem,
+        case when own.is_own then apply_errors ->> r.job_id::text when before.outcome = 'error' then before.error end)))
     order by r.ordinal), '[]')
   from unnest(asked) r
+  cross join lateral (select r.ordinal = any (own_ordinals) as is_own) own
   left join public.jobs j on j.id = r.job_id
   left join lateral (
     select a.outcome, a.error from public.job_runs a
-    where not r.job_id = any (own) and a.job_id = r.job_id and a.lease_token = r.lease_token
+    where not own.is_own and a.job_id = r.job_id and a.lease_token = r.lease_token
     order by a.id desc limit 1
   ) before on true
 $$;
-revoke all on function public.resolve_verdicts(public.job_result[], bigint[], bigint[], jsonb)
+revoke all on function public.resolve_verdicts(public.job_result[], int[], bigint[], jsonb)
 from public, anon, authenticated;
-grant execute on function public.resolve_verdicts(public.job_result[], bigint[], bigint[], jsonb) to service_role;
+grant execute on function public.resolve_verdicts(public.job_result[], int[], bigint[], jsonb) to service_role;
 
 revoke all on function public.resolve_jobs(uuid, jsonb) from public, anon, authenticated;
 grant execute on function public.resolve_jobs(uuid, jsonb) to service_role;

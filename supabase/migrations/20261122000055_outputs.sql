@@ -25,13 +25,27 @@ $$;
 revoke all on function public.text_array(jsonb) from public, anon, authenticated;
 grant execute on function public.text_array(jsonb) to service_role;
 
--- Stores the analysis of a file version. Called by resolve_jobs for analyze_file.
+-- A list in an output, which has to be there: an answer without it must not pass for an empty one.
+-- Called by the apply functions.
+create function public.list_of_output(output jsonb, name text) returns jsonb
+language plpgsql immutable security definer set search_path = '' as $$
+begin
+  if jsonb_typeof(output -> name) is distinct from 'array' then
+    raise exception 'the output has no list "%"', name using errcode = '22023';
+  end if;
+  return output -> name;
+end $$;
+revoke all on function public.list_of_output(jsonb, text) from public, anon, authenticated;
+grant execute on function public.list_of_output(jsonb, text) to service_role;
+
+-- Stores the analysis of a file version; those of the object's older versions go. Called by resolve_jobs for analyze_file.
 create function public.apply_analyze_file(job public.jobs, output jsonb) returns void
 language plpgsql security definer set search_path = '' as $$
 declare
   file public.ingested_files := public.file_of_job(job);
 begin
-  delete from public.file_analyses a where a.file_id = file.id;
+  delete from public.file_analyses a using public.ingested_files f
+  where f.id = a.file_id and f.object_id = file.object_id;
   insert into public.file_analyses (
     file_id, org_id, kind, mime_type, mime_mismatch, title, language, summary, topics, key_terms,
     pages, duration_seconds, width, height, content, notes, provider, degraded, content_sha256)
@@ -57,7 +71,7 @@ begin
   delete from public.thumbnails t where t.file_id = file.id;
   insert into public.thumbnails (file_id, org_id, size, bucket_id, path, width, height, bytes, placeholder)
   select file.id, file.org_id, o.size, o.bucket, o.path, o.width, o.height, o.bytes, output ->> 'placeholder'
-  from jsonb_to_recordset(coalesce(nullif(output -> 'thumbnails', 'null'), '[]')) o (
+  from jsonb_to_recordset(public.list_of_output(output, 'thumbnails')) o (
     size int, bucket text, path text, width int, height int, bytes int);
 end $$;
 revoke all on function public.apply_create_thumbnail(public.jobs, jsonb) from public, anon, authenticated;
@@ -72,9 +86,9 @@ declare
 begin
   insert into public.cards as c
     (file_id, object_id, org_id, card_key, type, front, back, hint, tags, source, difficulty, confidence)
-  select file.id, file.object_id, file.org_id, o.key, o.type, o.front, o.back, o.hint,
+  select distinct on (o.key) file.id, file.object_id, file.org_id, o.key, o.type, o.front, o.back, o.hint,
     public.text_array(o.tags), coalesce(o.source, '{}'), o.difficulty, o.confidence
-  from jsonb_to_recordset(coalesce(nullif(output -> 'cards', 'null'), '[]')) o (
+  from jsonb_to_recordset(public.list_of_output(output, 'cards')) o (
     key text, type text, front text, back text, hint text, tags jsonb, source jsonb, difficulty real, confidence real)
   on conflict on constraint cards_object_id_card_key_key do update set
     file_id = excluded.file_id, org_id = excluded.org_id, type = excluded.type, front = excluded.front,
@@ -84,7 +98,7 @@ begin
   delete from public.cards c
   where c.object_id = file.object_id
     and c.card_key not in (
-      select o.key from jsonb_to_recordset(coalesce(nullif(output -> 'cards', 'null'), '[]')) o (key text));
+      select o.key from jsonb_to_recordset(output -> 'cards') o (key text));
 end $$;
 revoke all on function public.apply_create_cards(public.jobs, jsonb) from public, anon, authenticated;
 grant execute on function public.apply_create_cards(public.jobs, jsonb) to service_role;

@@ -116,7 +116,7 @@ begin
     raise exception 'schedule "%" has six fields; pg_cron would read it as five', schedule
       using errcode = '22023', hint = 'For less than a minute write ''30 seconds'' (1 to 59, pg_cron 1.5 or newer).';
   end if;
-  if workers not between 1 and 8 or batch_size not between 1 and 100 or delay_ms not between 0 and 60000 then
+  if not coalesce(workers between 1 and 8 and batch_size between 1 and 100 and delay_ms between 0 and 60000, false) then
     raise exception 'workers must be 1 to 8, batch_size 1 to 100 and delay_ms 0 to 60000' using errcode = '22023';
   end if;
 
@@ -132,7 +132,8 @@ begin
     where left(j.jobname, length(job_name) + 1) = job_name || '-'
       and substr(j.jobname, length(job_name) + 2) ~ '^[2-8]$'
       and substr(j.jobname, length(job_name) + 2)::int > workers
-      and j.command like '%invoke_cron_tick(%'
+      -- Another environment may be called so; only a slot of ours has its number in its name.
+      and j.command like format('%%invoke_cron_tick(%%slot => %s,%%', substr(j.jobname, length(job_name) + 2))
   loop
     perform cron.unschedule(surplus);
   end loop;
@@ -153,9 +154,10 @@ declare
 begin
   for scheduled in
     select j.jobname from cron.job j
-    where (j.jobname = job_name or (left(j.jobname, length(job_name) + 1) = job_name || '-'
-        and substr(j.jobname, length(job_name) + 2) ~ '^[2-8]$'))
-      and j.command like '%invoke_cron_tick(%'
+    where (j.jobname = job_name and j.command like '%invoke_cron_tick(%')
+      or (left(j.jobname, length(job_name) + 1) = job_name || '-'
+        and substr(j.jobname, length(job_name) + 2) ~ '^[2-8]$'
+        and j.command like format('%%invoke_cron_tick(%%slot => %s,%%', substr(j.jobname, length(job_name) + 2)))
   loop
     perform cron.unschedule(scheduled);
     removed := removed + 1;

@@ -53,12 +53,24 @@ language plpgsql security definer set search_path = '' as $$
 declare
   job public.jobs;
   revived bigint[];
+  culprit bigint;
+  ended_as text;
 begin
-  select * into job from public.jobs j where j.id = retry_job.job_id for update;
+  -- Parents first (their ids are lower): none of them may end unnoticed while this one goes back to waiting.
+  perform 1 from public.jobs j
+  where j.id = retry_job.job_id
+    or j.id in (select e.parent_id from public.job_parents e where e.job_id = retry_job.job_id)
+  order by j.id for update;
+  select * into job from public.jobs j where j.id = retry_job.job_id;
+  select p.id, p.status into culprit, ended_as from public.job_parents e join public.jobs p on p.id = e.parent_id
+  where e.job_id = retry_job.job_id and p.status in ('failed', 'cancelled') order by p.id limit 1;
   if job.id is null then
     raise exception 'there is no job %', job_id using errcode = '22023';
   elsif job.status not in ('failed', 'cancelled') then
     raise exception 'job % is %: only a failed or cancelled job can be retried', job_id, job.status using errcode = 'PT409';
+  elsif culprit is not null then
+    raise exception 'job % waits for job %, which is %: retry that one, and this one comes back with it',
+      job_id, culprit, ended_as using errcode = 'PT409';
   elsif public.jobs_of_outdated_files(array[job_id]) <> '{}' then
     raise exception 'the file of job % was overwritten, moved or deleted: there is nothing left to work on', job_id
       using errcode = 'PT409';

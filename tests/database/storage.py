@@ -59,8 +59,13 @@ def move(connection: psycopg.Connection[Any], path: str, new_path: str, *, new_b
 
 
 def delete(connection: psycopg.Connection[Any], path: str) -> None:
-    """Deletes an object as the Storage API does, which alone may set this switch."""
+    """Deletes an object."""
+    delete_many(connection, [path])
+
+
+def delete_many(connection: psycopg.Connection[Any], paths: list[str]) -> None:
+    """Deletes objects in one statement as the Storage API does, which alone may set this switch."""
     with connection.transaction():
         connection.execute("set local role service_role")
         connection.execute("set local storage.allow_delete_query = 'true'")
-        connection.execute("delete from storage.objects where name = %s", (path,))
+        connection.execute("delete from storage.objects where name = any (%s)", (paths,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.database.queue import Queue
@@ -94,6 +95,16 @@ def test_an_expired_lease_gives_the_job_to_the_next_claim_and_counts_a_crash(
     assert queue.runs(job_id) == ["crash"]
 
 
+def test_a_lease_that_ran_out_months_ago_is_taken_back(queue: Queue) -> None:
+    job_id = queue.enqueue()["job_id"]
+    queue.claim_one()
+    queue.rows(
+        "update public.jobs set started_at = now() - interval '90 days', lease_expires_at = now() - interval '89 days'"
+    )
+
+    assert queue.claim_one()["job_id"] == job_id
+
+
 def test_a_job_that_crashes_too_often_becomes_a_dead_letter_with_the_reason(queue: Queue) -> None:
     job_id = queue.enqueue()["job_id"]
     for _ in range(3):
@@ -143,5 +154,23 @@ def test_a_heartbeat_says_which_jobs_are_lost_or_cancelled(queue: Queue, other_w
     assert queue.extend(*jobs) == ["lost", "cancelled", "ok"]
 
 
-def test_an_unknown_job_in_a_heartbeat_is_lost(queue: Queue) -> None:
-    assert queue.extend({"job_id": 4711, "lease_token": str(uuid.uuid4())}) == ["lost"]
+def test_an_unknown_or_malformed_lease_in_a_heartbeat_is_lost_and_spoils_no_other(queue: Queue) -> None:
+    queue.enqueue()
+    good = queue.claim_one()
+    unknown = {"job_id": 4711, "lease_token": str(uuid.uuid4())}
+    malformed: list[dict[str, Any]] = [
+        {},
+        {"job_id": "x", "lease_token": "y"},
+        {"job_id": 10**30, "lease_token": good["lease_token"]},
+    ]
+
+    assert queue.extend(unknown, *malformed, good) == ["lost", "lost", "lost", "lost", "ok"]
+
+
+def test_the_default_policy_cannot_be_removed(queue: Queue) -> None:
+    for change in (
+        "delete from public.job_types where true",
+        "update public.job_types set type = 'x' where type = '*'",
+    ):
+        with pytest.raises(psycopg.Error, match="holds the defaults"):
+            queue.rows(change)

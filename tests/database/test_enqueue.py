@@ -31,6 +31,12 @@ def test_a_job_without_an_organisation_is_refused_with_the_reason(queue: Queue, 
         ({"after": "analysis"}, "after: expected an array"),
         ({"priority": "high"}, "priority: expected a whole number"),
         ({"max_attempts": 0}, "max_attempts: expected a whole number"),
+        ({"run_at": "soon"}, "run_at: expected a time such as"),
+        ({"run_at": "-infinity"}, "run_at: expected a time between the years 1970 and 9999"),
+        ({"run_at": "0044-03-15 12:00 BC"}, "run_at: expected a time between"),
+        ({"file_id": 4711}, "file_id: there is no file 4711"),
+        ({"file_id": "x"}, "file_id: expected the number of a file"),
+        ({"idempotency_key": "k" * 513}, "idempotency_key 512"),
     ],
 )
 def test_a_malformed_job_refuses_the_batch_and_names_the_element(
@@ -66,6 +72,14 @@ def test_an_explicit_key_decides_within_its_organisation_only(queue: Queue) -> N
 
     assert same["job_id"] == first["job_id"]
     assert other["created"] is True
+
+
+def test_one_key_does_not_swallow_work_of_another_type(queue: Queue) -> None:
+    first = queue.enqueue("count_words", idempotency_key="daily")
+    other = queue.enqueue("render", idempotency_key="daily")
+
+    assert other["created"] is True
+    assert other["job_id"] != first["job_id"]
 
 
 def test_a_batch_answers_in_the_order_it_was_asked_and_finds_its_own_doubles(queue: Queue) -> None:

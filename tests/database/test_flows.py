@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import psycopg
 import pytest
 
 from tests.database.queue import Queue
+from tests.database.storage import upload
 
 
 def flow(queue: Queue) -> tuple[int, int, int]:
@@ -76,6 +80,44 @@ def test_retrying_the_dead_letter_revives_its_flow(queue: Queue) -> None:
     assert queue.job(thumbnail)["status"] == "done"
 
 
+def test_a_child_of_a_dead_letter_cannot_come_back_before_it(queue: Queue) -> None:
+    analysis, _, cards = flow(queue)
+    queue.resolve(*({**job, "outcome": "failed"} for job in queue.claim()))
+
+    with pytest.raises(psycopg.Error, match=f"waits for job {analysis}, which is failed: retry that one"):
+        queue.call("retry_job", job_id=cards)
+
+
+def test_a_retried_child_never_misses_that_its_parent_ends(
+    queue: Queue, other_worker: Queue, admin: psycopg.Connection[Any]
+) -> None:
+    parent, child = queue.enqueue_many({"type": "a", "ref": "a"}, {"type": "b", "after": ["a"]})
+    running = queue.claim_one()
+    queue.call("cancel_job", job_id=child["job_id"])
+    with ThreadPoolExecutor(1) as pool:
+        with admin.transaction():
+            admin.execute("select public.retry_job(%s)", (child["job_id"],))
+            resolving = pool.submit(queue.resolve_one, running)
+        assert resolving.result(timeout=30)["verdict"] == "ok"
+
+    assert other_worker.claim_one()["job_id"] == child["job_id"]
+    assert queue.job(parent["job_id"])["status"] == "done"
+
+
+def test_overwriting_a_file_cancels_what_waits_for_its_jobs_in_other_flows(queue: Queue) -> None:
+    upload(queue.connection, "acme/a.txt")
+    (analysis,) = queue.rows("select payload from public.jobs where type = 'analyze_file'")
+    _, notify = queue.enqueue_many(
+        {"type": "analyze_file", "payload": analysis["payload"], "ref": "a"},
+        {"type": "notify", "after": ["a"]},
+    )
+    upload(queue.connection, "acme/a.txt")
+
+    job = queue.job(notify["job_id"])
+    assert job["status"] == "cancelled"
+    assert "which this one waits for, ended as cancelled" in job["last_error"]
+
+
 def test_a_flow_may_be_listed_in_any_order(queue: Queue) -> None:
     cards, analysis = queue.enqueue_many(
         {"type": "cards", "after": ["analysis"]}, {"type": "analyze", "ref": "analysis"}
@@ -104,6 +146,11 @@ def test_a_job_can_wait_for_one_that_is_running_already(queue: Queue) -> None:
         ([{"after": ["nowhere"]}], 'after names "nowhere", but no job of this flow has that ref'),
         ([{"ref": "a"}, {"ref": "a", "payload": {"n": 1}}], 'ref "a" is used twice'),
         ([{"ref": "a", "after": ["a"]}], "wait for each other in a circle: a"),
+        (
+            [{"ref": "a"}, {"type": "b", "after": ["a"]}, {"type": "b"}],
+            r"jobs\[2\] is the same work as jobs\[1\], but waits for other jobs",
+        ),
+        ([{"ref": "a"}, {"after": ["a"]}], r"jobs\[1\] is the same work as jobs\[0\]"),
         (
             [{"ref": "a"}, {"ref": "b", "after": ["a", "c"]}, {"ref": "c", "after": ["b"]}],
             "wait for each other in a circle: b, c",

@@ -180,8 +180,44 @@ def test_a_failure_to_enqueue_never_refuses_the_upload(queue: Queue) -> None:
 
     assert len(queue.rows("select 1 from storage.objects")) == 1
     (failure,) = queue.call("queue_health")["ingest_failures"]
-    assert (failure["operation"], failure["path"]) == ("insert", "acme/notes.txt")
+    assert (failure["operation"], failure["path"]) == ("route uploads", "acme/notes.txt")
     assert "is not a job type" in failure["error"]
+
+
+def test_one_route_that_cannot_be_enqueued_keeps_no_other_from_starting(queue: Queue) -> None:
+    queue.rows(
+        "insert into public.ingest_routes (name, bucket_id, flow) "
+        "values ('broken', 'ingest', '[{\"type\": \"Bad Type\"}]')"
+    )
+    upload(queue.connection, "acme/notes.txt")
+
+    assert set(statuses(queue, "acme/notes.txt")) == FLOW
+    (failure,) = queue.call("queue_health")["ingest_failures"]
+    assert failure["operation"] == "route broken"
+
+
+def test_a_route_without_a_flow_is_refused(queue: Queue) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        queue.rows("update public.ingest_routes set flow = '[]' where true")
+
+
+def test_an_upload_is_not_refused_even_if_the_failure_cannot_be_recorded(
+    queue: Queue, second: psycopg.Connection[Any]
+) -> None:
+    with second.transaction():
+        second.execute("lock table public.ingest_failures in share mode")
+        upload(queue.connection, "no-organisation.txt")
+
+    assert len(queue.rows("select 1 from storage.objects")) == 1
+
+
+def test_an_object_stored_without_a_version_is_a_file_too(queue: Queue) -> None:
+    queue.rows("insert into storage.objects (bucket_id, name) values ('ingest', 'acme/restored.txt')")
+
+    job = queue.claim(types=["create_thumbnail"])[0]
+
+    assert job["payload"]["version"] == "unversioned"
+    assert queue.resolve_one(job, output={"thumbnails": []})["verdict"] == "ok"
 
 
 def test_an_upload_does_not_wait_long_for_a_locked_job(queue: Queue, second: psycopg.Connection[Any]) -> None:

@@ -120,7 +120,11 @@ def test_file_status_follows_a_file_through_its_flow(queue: Queue) -> None:
     jobs = queue.claim()
     assert status() == "processing"
     for job in jobs:
-        queue.resolve_one(job, "failed" if job["type"] == "analyze_file" else "done", output={})
+        queue.resolve_one(
+            job,
+            "failed" if job["type"] == "analyze_file" else "done",
+            output={"thumbnails": []},
+        )
     assert status() == "failed"
 
 

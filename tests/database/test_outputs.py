@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.database.queue import Queue, Row
-from tests.database.storage import upload
+from tests.database.storage import move, upload
 
 
 def run_flow(queue: Queue, cards: list[Row], title: str = "Rivers") -> None:
@@ -104,6 +104,37 @@ def test_a_flow_that_runs_again_after_a_crash_leaves_no_doubles(queue: Queue) ->
 
 def _late(jobs: list[Row]) -> list[Row]:
     return [{**job, "outcome": "done", "output": {"cards": [card("late")]}} for job in jobs]
+
+
+def test_an_output_without_its_list_does_not_pass_for_an_empty_one(queue: Queue) -> None:
+    upload(queue.connection, "acme/notes.txt")
+    run_flow(queue, [card("a")])
+    upload(queue.connection, "acme/notes.txt")
+    queue.resolve(
+        *({**job, "outcome": "done", "output": {"kind": "text", "thumbnails": []}} for job in queue.claim())
+    )
+
+    answer = queue.resolve_one(queue.claim_one(), output={})
+
+    assert (answer["verdict"], 'no list "cards"' in answer["error"]) == ("error", True)
+    assert len(all_cards(queue)) == 1
+
+
+def test_a_card_that_stands_in_an_output_twice_is_one_card(queue: Queue) -> None:
+    upload(queue.connection, "acme/notes.txt")
+    run_flow(queue, [card("a"), card("a")])
+
+    assert len(all_cards(queue)) == 1
+
+
+def test_a_file_that_moves_to_another_organisation_leaves_nothing_readable_behind(queue: Queue) -> None:
+    upload(queue.connection, "acme/notes.txt")
+    run_flow(queue, [card("a")])
+    move(queue.connection, "acme/notes.txt", "globex/notes.txt")
+    run_flow(queue, [card("a")])
+
+    rows = queue.rows("select org_id from public.cards union all select org_id from public.file_analyses")
+    assert {row["org_id"] for row in rows} == {"globex"}
 
 
 def test_cards_for_a_job_without_a_file_are_refused_with_the_reason(queue: Queue) -> None:

@@ -128,6 +128,28 @@ def test_resolving_twice_answers_the_same_and_changes_nothing(queue: Queue) -> N
     assert queue.runs(job_id) == ["done"]
 
 
+def test_a_stale_result_beside_a_valid_one_of_the_same_job_spoils_nothing(queue: Queue) -> None:
+    job_id = queue.enqueue()["job_id"]
+    stale = queue.claim_one()
+    queue.expire_lease(job_id)
+    fresh = queue.claim_one()
+
+    answers = queue.resolve(result_of(stale, "failed"), result_of(fresh))
+
+    assert [answer["verdict"] for answer in answers] == ["lost", "ok"]
+    assert queue.job(job_id)["status"] == "done"
+
+
+def test_one_number_written_in_two_ways_is_not_two_jobs(queue: Queue) -> None:
+    job_id = queue.enqueue()["job_id"]
+    result = result_of(queue.claim_one())
+
+    first, second = queue.resolve(result, {**result, "job_id": f"0{job_id}", "outcome": "failed"})
+
+    assert (first["verdict"], second["verdict"]) == ("ok", "error")
+    assert queue.runs(job_id) == ["done"]
+
+
 def test_a_cancelled_jobs_result_is_refused(queue: Queue) -> None:
     job_id = queue.enqueue()["job_id"]
     job = queue.claim_one()

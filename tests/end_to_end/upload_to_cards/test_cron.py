@@ -119,6 +119,16 @@ def test_more_workers_make_more_slots_and_fewer_remove_them(project: Project) ->
     assert names() == []
 
 
+def test_another_environments_schedule_that_is_called_like_a_slot_stays(project: Project) -> None:
+    project.rows(
+        "select public.schedule_cron_tick(job_name => 'tick-2', endpoint_secret => 'staging_endpoint')"
+    )
+    project.rows("select public.schedule_cron_tick(job_name => 'tick')")
+    project.rows("select public.unschedule_cron_tick('tick')")
+
+    assert project.rows("select jobname from cron.job") == [{"jobname": "tick-2"}]
+
+
 def test_cron_jobs_cannot_be_changed_by_update_only_by_alter_job(project: Project) -> None:
     run_setup(project)
 
