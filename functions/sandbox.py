@@ -2,8 +2,9 @@
 
 A handler says `context.decode("handlers.media.image:thumbnails", path)`; the runner brings it here. The
 child gets limits on memory, processor time, files and processes, an empty environment (no key to steal), a
-private folder that is removed afterwards, and it dies with this process. What it answers is as untrusted as
-the file: the answer's size is capped, its files are read back without following links.
+private folder that is removed afterwards, and it dies with this process, as does all that it started (see
+`sandbox_child.py`). What it answers is as untrusted as the file: the answer's size is capped, its files are
+read back without following links.
 
     Reject          the decoder refused the file, or the file killed two children
     Retry           the job's time ran out before the file had a fair try
@@ -18,10 +19,8 @@ import logging
 import math
 import os
 import select
-import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -29,14 +28,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from functions.sandbox_answer import CRASH, MEMORY, OUTPUT, TIME, SandboxKilled, read_facts, read_files
+from functions.private_folder import private_folder
+from functions.sandbox_answer import CRASH, OUTPUT, TIME, SandboxKilled, read_exit, read_facts, read_files
 from handlers.contract import Decoded, Outcome, Reject, Retry, Snooze
 
 logger = logging.getLogger(__name__)
 
 CHILD = Path(__file__).with_name("sandbox_child.py")
 MEGABYTE = 1024 * 1024
-FIRST_EXIT_GRACE_SECONDS = 1.0
+EXIT_SECONDS = 1.0  # from the end of the answer to the end of the child
+STOP_SECONDS = 5.0  # for the child to end all that it started
 LEAST_SECONDS = 1.0  # a second child is not started with less than this
 
 
@@ -107,7 +108,7 @@ class Sandbox:
             self._closed = True
             children = list(self._children)
         for child in children:
-            _kill_group(child)
+            child.terminate()
 
     def _request(
         self, decoder: str, source: Path, memory_mb: int, options: Mapping[str, Any] | None
@@ -130,8 +131,8 @@ class Sandbox:
             raise ValueError(message + ", ".join(self._allowed_prefixes))
 
     def _run_child(self, run: _Run) -> Decoded:
-        with tempfile.TemporaryDirectory(prefix="crontick-", ignore_cleanup_errors=True) as private:
-            folder = Path(private, "out")
+        with private_folder() as private:
+            folder = private / "out"
             folder.mkdir()
             seconds = max(run.deadline - time.monotonic(), 0.0)
             cpu_seconds = math.ceil(seconds * max(os.cpu_count() or 1, 1))
@@ -141,12 +142,12 @@ class Sandbox:
             try:
                 answer = self._ask(child, line, run)
             finally:
-                _kill_group(child)  # also what the decoder left behind, before its files are read
+                _stop(child)  # and what the decoder left behind, before its files are read
                 self._forget(child)
             facts = read_facts(answer)
             return Decoded(facts=facts, files=read_files(folder, self._max_file_bytes))
 
-    def _start(self, private: str) -> subprocess.Popen[bytes]:
+    def _start(self, private: Path) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._closed:
                 raise Snooze("the worker is stopping", seconds=1)
@@ -165,7 +166,6 @@ class Sandbox:
     def _forget(self, child: subprocess.Popen[bytes]) -> None:
         with self._lock:
             self._children.discard(child)
-        child.wait()
         for pipe in (child.stdin, child.stdout):
             assert pipe is not None
             try:
@@ -201,14 +201,10 @@ class Sandbox:
         """Why the child ended without an answer, told by its exit status."""
         if self._closed:
             return Snooze("the worker is stopping", seconds=1)
-        grace = time.monotonic() + FIRST_EXIT_GRACE_SECONDS
-        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT  # unreaped, its number still names its group
-        while (status := os.waitid(os.P_PID, child.pid, flags)) is None and time.monotonic() < grace:
-            time.sleep(0.002)
-        signals: dict[int, str] = {signal.SIGXCPU: TIME, signal.SIGXFSZ: OUTPUT, signal.SIGKILL: MEMORY}
-        if status is None or status.si_code == os.CLD_EXITED:
+        try:
+            return read_exit(child.wait(EXIT_SECONDS))
+        except subprocess.TimeoutExpired:
             return SandboxKilled(CRASH)
-        return SandboxKilled(signals.get(status.si_status, CRASH))
 
 
 def _verdict(killed: list[SandboxKilled]) -> Outcome:
@@ -218,19 +214,22 @@ def _verdict(killed: list[SandboxKilled]) -> Outcome:
     return Retry("there was not enough time left to decode this file")
 
 
-def _kill_group(child: subprocess.Popen[bytes]) -> None:
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    """Has the child end all that it started, and itself; kills it if it does not."""
+    child.terminate()
     try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return  # nothing of it is left
+        child.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
-def _environment(private: str) -> dict[str, str]:
+def _environment(private: Path) -> dict[str, str]:
     """All that the libraries need; nothing of the worker's own environment."""
     threads = str(min(os.cpu_count() or 1, 4))
     return {
-        "HOME": private,
-        "TMPDIR": private,
+        "HOME": str(private),
+        "TMPDIR": str(private),
         "LANG": "C.UTF-8",
         "MALLOC_ARENA_MAX": "2",
         "VIPS_BLOCK_UNTRUSTED": "1",

@@ -1,4 +1,4 @@
-"""Reads what a sandboxed child answered: its line of JSON and the files in its folder.
+"""Reads what a sandboxed child answered: its line of JSON, the files in its folder, its exit status.
 
 The answer is as untrusted as the file that was decoded: sizes are capped, links are not followed, and
 strings are freed of what the database would refuse.
@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import stat
 from pathlib import Path
 from typing import Any
 
+from functions.sandbox_child import SIGNALLED
 from handlers.contract import Reject
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -39,7 +42,7 @@ class DecoderFailed(Exception):  # noqa: N818 - as above
 def read_facts(answer: bytes) -> dict[str, Any]:
     """Opens the answer, or raises what its status stands for."""
     try:
-        message = json.loads(answer)
+        message = _storable(json.loads(answer, parse_constant=_no_number))
         status = message["status"]
         facts = message.get("facts")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -50,7 +53,11 @@ def read_facts(answer: bytes) -> dict[str, Any]:
         raise SandboxKilled(MEMORY)
     if status != "ok" or not isinstance(facts, dict):
         raise DecoderFailed(str(message.get("reason")))
-    return {key: _storable(value) for key, value in facts.items()}
+    return facts
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _storable(value: Any) -> Any:
@@ -64,17 +71,49 @@ def _storable(value: Any) -> Any:
     return value
 
 
+def read_exit(code: int) -> SandboxKilled:
+    """What a child that ended without an answer died of, told by its exit status or the decoder's."""
+    number = -code if code < 0 else code - SIGNALLED
+    reasons: dict[int, str] = {signal.SIGXCPU: TIME, signal.SIGXFSZ: OUTPUT, signal.SIGKILL: MEMORY}
+    return SandboxKilled(reasons.get(number, CRASH))
+
+
 def read_files(folder: Path, max_bytes: int) -> dict[str, bytes]:
-    """Reads back what the decoder wrote: plain files with plain names, all together within the cap."""
+    """Reads back what the decoder wrote: plain files with plain names, all together within the cap.
+
+    What a name stands for is asked of the opened file: no link is followed, no pipe waited for.
+    """
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        raise SandboxKilled(CRASH) from None  # its folder is gone, or something else in its place
+    try:
+        return _read_opened(opened, max_bytes)
+    finally:
+        os.close(opened)
+
+
+def _read_opened(folder: int, max_bytes: int) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     left = max_bytes
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if not (FILE_NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)):
+    for name in sorted(entry.name for entry in os.scandir(folder)):
+        data = _read_plain(folder, name, left + 1) if FILE_NAME.fullmatch(name) else None
+        if data is None:
             continue
-        descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            files[entry.name] = file.read(left + 1)
-        left -= len(files[entry.name])
+        files[name] = data
+        left -= len(data)
         if left < 0 or len(files) > MAX_FILES:
             raise SandboxKilled(OUTPUT)
     return files
+
+
+def _read_plain(folder: int, name: str, most: int) -> bytes | None:
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError:
+        return None  # a link, or a file that its own mode forbids to read
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(most)

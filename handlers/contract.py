@@ -17,8 +17,10 @@ repeat: uploads overwrite the same path, requests carry the job's id as their ke
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, get_args, get_type_hints
 
@@ -43,19 +45,30 @@ class Reject(Outcome):
 
 
 class Retry(Outcome):
-    """The job failed for a reason that may pass. `after` is in seconds; without it the type's backoff."""
+    """The job failed for a reason that may pass. `after` says when to try again, as seconds or a
+    `timedelta`; without it the type's backoff does."""
 
-    def __init__(self, reason: str, *, after: float | None = None) -> None:
+    def __init__(self, reason: str, *, after: float | timedelta | None = None) -> None:
         super().__init__(reason)
-        self.after = after
+        self.after = None if after is None else _seconds("after", after)
 
 
 class Snooze(Outcome):
-    """It is not time yet: run again in `seconds`, without charging an attempt."""
+    """It is not time yet: run again in `seconds` (or a `timedelta`), without charging an attempt."""
 
-    def __init__(self, reason: str, *, seconds: float) -> None:
+    def __init__(self, reason: str, *, seconds: float | timedelta) -> None:
         super().__init__(reason)
-        self.seconds = seconds
+        self.seconds = _seconds("seconds", seconds)
+
+
+def _seconds(name: str, value: float | timedelta) -> float:
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} has to be seconds or a timedelta, not {type(value).__name__}")
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{name} has to be 0 seconds or more, not {value}")
+    return float(value)
 
 
 class FilePayload(BaseModel):

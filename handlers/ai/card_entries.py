@@ -13,7 +13,7 @@ from handlers.ai.grammars import Grammar, grammar_of
 from handlers.ai.languages import stop_words, word_set
 from handlers.ai.structure import Sentence
 
-_ENTRY = re.compile(r"(?P<term>[^:\t]{2,60}?)(?:\s?:\s+|\s+[-–—]\s+|\s*\t\s*)(?P<definition>\S.*)$")
+_ENTRY = re.compile(r"(?P<term>[^:\t]{2,60}?)(?:\s?:\s++|\s++[-–—]\s++|[^\S\t]*+\t\s*+)(?P<definition>\S.*)$")
 _PLURAL = re.compile(r"[^siu]s$")
 _DASH = re.compile(r"\s[-–—]\s")
 _LABELS = word_set(

@@ -35,7 +35,7 @@ from handlers.ai.structure import Sentence
 
 _INDEFINITE = frozenset({"a", "an", "ein", "eine", "un", "une", "una"})
 _CLAUSE_CUT = re.compile(
-    r"\s*(?:;|\s[-–—]\s|, (?:which|but|so|although|though|because|while|whereas|where"
+    r"(?:;|\s[-–—]\s|, (?:which|but|so|although|though|because|while|whereas|where"
     r"|and (?:it|they|he|she|this)"
     r"|wobei|aber|sondern|während|weil|obwohl|ce qui|mais|tandis que|car|alors que|pero|mientras que|aunque"
     r"|lo que)\b)"
@@ -93,7 +93,7 @@ def _meaning(words: Sequence[str], verb: str, grammar: Grammar) -> str | None:
     text = " ".join(words)
     cut = _CLAUSE_CUT.search(text)
     if cut and len(text[: cut.start()].split()) >= 4:
-        text = text[: cut.start()]
+        text = text[: cut.start()].rstrip()
     kept = text.split()
     if not 3 <= len(kept) <= MAX_DEFINITION_WORDS:
         return None

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from handlers.outputs import Passage
 
 MAX_CHARACTERS = 200_000  # of a file's content, all passages together
+LONGEST_RUNNING_LINE = 120  # characters: what is longer is text, however often it is repeated
 REPEATED_ON_PAGES = 3  # a line on that many pages, and on half of them, is a header or footer
 
 _INVISIBLE = re.compile(
@@ -27,7 +28,8 @@ _PDF_HYPHEN = re.compile("(?:\\x02|\\ufffe)\\n?")
 _SPACES = re.compile(r"[ \u00a0\u2000-\u200a\u202f\u3000]+")
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _PAGE_NUMBER = re.compile(
-    r"(?:page|seite|página|p\.)?\s*[-–]?\s*\d{1,4}\s*[-–]?(?:\s*(?:/|of|von|de|sur)\s*\d{1,4})?", re.I
+    r"(?:page|seite|página|p\.)?\s*+(?:[-–]\s*+)?\d{1,4}\s*+[-–]?(?:\s*+(?:/|of|von|de|sur)\s*+\d{1,4})?",
+    re.I,
 )
 
 
@@ -58,7 +60,9 @@ def _without_running_lines(passages: Sequence[Passage]) -> list[Passage]:
         return list(passages)
     on_pages = Counter(line for page in pages for line in set(_edge_lines(page.text)))
     least = max(REPEATED_ON_PAGES, len(pages) / 2)
-    running = {line for line, count in on_pages.items() if count >= least}
+    running = {
+        line for line, count in on_pages.items() if count >= least and len(line) <= LONGEST_RUNNING_LINE
+    }
     return [
         passage if passage.page is None else passage.model_copy(update={"text": _drop(passage.text, running)})
         for passage in passages
@@ -71,12 +75,14 @@ def _edge_lines(text: str) -> list[str]:
 
 
 def _drop(text: str, running: set[str]) -> str:
+    """A page without its running lines, or as it was if nothing else is on it (a form letter's page)."""
     lines = text.splitlines()
     edges = {index for index, line in enumerate(lines) if line.strip()}
     first_and_last = {min(edges), max(edges)} if edges else set()
-    return "\n".join(
+    kept = [
         line
         for index, line in enumerate(lines)
         if line.strip() not in running
         and not (index in first_and_last and _PAGE_NUMBER.fullmatch(line.strip()))
-    )
+    ]
+    return "\n".join(kept if any(map(str.strip, kept)) else lines)

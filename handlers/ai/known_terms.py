@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from handlers.ai.grammars import grammar_of
 from handlers.ai.languages import stop_words
@@ -17,12 +18,12 @@ class KnownTerms:
     """Finds terms in sentences, in time that does not grow with the number of terms."""
 
     def __init__(self, terms: Iterable[str], language: str | None) -> None:
-        self._by_first_word: dict[str, set[str]] = defaultdict(set)
-        ignored = stop_words(language)
-        for term in terms:
-            words = _WORD.findall(term.lower())
-            if words and term.lower() not in ignored:
-                self._by_first_word[words[0]].add(term.lower())
+        self._terms = {term.lower() for term in terms} - stop_words(language)
+        lengths: dict[str, set[int]] = defaultdict(set)
+        for term in self._terms:
+            for match in islice(_WORD.finditer(term), 1):
+                lengths[match.group()].add(len(term))
+        self._lengths = {word: sorted(found, reverse=True) for word, found in lengths.items()}
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
         """Where a term stands, as whole words; the longest one where several begin."""
@@ -30,9 +31,9 @@ class KnownTerms:
         if len(lowered) != len(text):  # a few letters change their length in lower case
             return
         for match in _WORD.finditer(lowered):
-            for term in sorted(self._by_first_word.get(match.group(), ()), key=len, reverse=True):
-                end = match.start() + len(term)
-                if lowered.startswith(term, match.start()) and not lowered[end : end + 1].isalnum():
+            for length in self._lengths.get(match.group(), ()):
+                end = match.start() + length
+                if lowered[match.start() : end] in self._terms and not lowered[end : end + 1].isalnum():
                     yield match.start(), end
                     break
 

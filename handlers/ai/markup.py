@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from handlers.ai.pieces import LONGEST_PIECE, pieces
+
 
 class LineKind(Enum):
     """What a line's markup says about it."""
@@ -31,25 +33,24 @@ class Line:
 
 BLANK = Line(LineKind.BLANK)
 
-_HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*$")
-_ITEM = re.compile(r"(?:[-*+•·▪◦●○■–]|\(?\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?(.+)$")
-_COMMENT = re.compile(r"<!--.{0,2000}?-->", re.S)
+_HEADING = re.compile(r"(#{1,6})\s++")
+_ITEM = re.compile(r"(?:[-*+•·▪◦●○■–]|\(?\d{1,3}[.)])\s++(?:\[[ xX]\]\s++)?")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
 _IMAGE = re.compile(r"!\[[^\[\]\n]{0,300}\]\([^)\n]{0,500}\)")
 _LINK = re.compile(r"\[([^\[\]\n]{1,300})\](?:\([^)\n]{0,500}\)|\[[^\]\n]{0,100}\])")
 _FOOTNOTE = re.compile(r"\[\^?\d{1,3}\]")
 _STRONG = re.compile(r"(\*\*|__|~~|==)(?=\S)(.{1,400}?)(?<=\S)\1")
 _EMPHASIS = re.compile(r"(?<![\w*_])([*_])(?=\S)([^*_\n]{1,400}?)(?<=\S)\1(?![\w*_])")
-_CODE = re.compile(r"`+([^`\n]{1,300})`+")
-_FRONT_MATTER = re.compile(r"---\n.{0,4000}?\n---\n", re.S)
+_CODE = re.compile(r"(?<!`)`++([^`\n]{1,300})`++")
+_COMMENT, _COMMENT_END = "<!--", "-->"
+_FRONT_MATTER, _FRONT_MATTER_END = "---\n", "\n---\n"
 
 
 def plain_lines(text: str) -> list[Line]:
     """The lines of a page or file; code blocks, comments and front matter are left out."""
-    text = _COMMENT.sub("", _FRONT_MATTER.sub("", text, count=1) if text.startswith("---\n") else text)
     lines: list[Line] = []
     in_code = False
-    for raw in text.splitlines():
+    for raw in _without_comments(_without_front_matter(text)).splitlines():
         stripped = raw.strip()
         if stripped.startswith(("```", "~~~")):
             in_code = not in_code
@@ -61,14 +62,37 @@ def plain_lines(text: str) -> list[Line]:
 
 def plain_inline(text: str) -> str:
     """A line's text without emphasis, links, images, tags and footnote marks."""
-    text = _FOOTNOTE.sub("", _LINK.sub(r"\1", _IMAGE.sub("", _TAG.sub("", text))))
-    text = _CODE.sub(r"\1", _EMPHASIS.sub(r"\2", _STRONG.sub(r"\2", text)))
+    text = "".join(_plain_piece(piece) for _, piece in pieces(text))
     return " ".join(text.replace("\\*", "*").replace("\\_", "_").split())
 
 
+def _plain_piece(text: str) -> str:
+    text = _FOOTNOTE.sub("", _LINK.sub(r"\1", _IMAGE.sub("", _TAG.sub("", text))))
+    return _CODE.sub(r"\1", _EMPHASIS.sub(r"\2", _STRONG.sub(r"\2", text)))
+
+
+def _without_front_matter(text: str) -> str:
+    if not text.startswith(_FRONT_MATTER):
+        return text
+    end = text.find(_FRONT_MATTER_END, len(_FRONT_MATTER), len(_FRONT_MATTER) + LONGEST_PIECE)
+    return text if end < 0 else text[end + len(_FRONT_MATTER_END) :]
+
+
+def _without_comments(text: str) -> str:
+    kept: list[str] = []
+    start = 0
+    while (opening := text.find(_COMMENT, start)) >= 0:
+        closing = text.find(_COMMENT_END, opening + len(_COMMENT))
+        if closing < 0:
+            break
+        kept.append(text[start:opening])
+        start = closing + len(_COMMENT_END)
+    return "".join([*kept, text[start:]])
+
+
 def _append_line(lines: list[Line], stripped: str) -> None:
-    while stripped.startswith(">"):
-        stripped = stripped[1:].lstrip()
+    if stripped.startswith(">"):
+        stripped = stripped.lstrip("> \t")
     if (
         (_is_only(stripped, "=", 1) or _is_only(stripped, "-", 3))
         and lines
@@ -91,12 +115,13 @@ def _line_of(stripped: str) -> Line:
         return BLANK
     heading = _HEADING.match(stripped)
     if heading:
-        return Line(LineKind.HEADING, plain_inline(heading[2]), len(heading[1]))
+        bare = stripped[heading.end() :].rstrip("#").rstrip()
+        return Line(LineKind.HEADING, plain_inline(bare), len(heading[1])) if bare else BLANK
     cells = _cells_of(stripped)
     if cells:
         return Line(LineKind.ROW, "\t".join(cells))
     item = _ITEM.match(stripped)
-    text = plain_inline(item[1] if item else stripped)
+    text = plain_inline(stripped[item.end() :] if item else stripped)
     if not text:
         return BLANK
     return Line(LineKind.ITEM if item else LineKind.TEXT, text)

@@ -61,9 +61,9 @@ class OfflineProvider:
 
 def _title(source: ExtractedFile, headings: Sequence[str]) -> str:
     """The file's own title, else its first heading, else its name made readable."""
-    given = " ".join((source.title or "").split())
+    given = " ".join((source.title or "").split())[:MAX_TITLE]
     if len(given) > 2 and not _NO_TITLE.match(given):
-        return given[:MAX_TITLE]
+        return given
     if headings:
         return headings[0][:MAX_TITLE]
     return readable_name(source.file_name)

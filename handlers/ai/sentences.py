@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 
 from handlers.ai.languages import word_set
+from handlers.ai.pieces import pieces
 
-_BOUNDARY = re.compile(
-    r"[.!?…]+[\"'”’»)\]]*\s+(?=[\"'“‘„«(\[¿¡]?[^\W_a-zß-öø-ÿ])"  # an end mark, space, then a capital or digit
-    r"|[。！？]+\s*"
+_BOUNDARY = re.compile(  # an end mark, space, then a capital or digit
+    r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*+\s++(?=[\"'“‘„«(\[¿¡]?[^\W_a-zß-öø-ÿ])"
+    r"|[。！？]++\s*+"
 )
 _POINTS_AWAY = re.compile(
     r"\b(?:(?:see|as|shown|described|mentioned|listed|discussed|the) (?:above|below|also|shown)"
@@ -36,20 +37,24 @@ _MONTHS = re.compile(
 
 def split_sentences(text: str) -> list[tuple[int, str]]:
     """The sentences of a text with their offsets; white space around them is left out."""
-    sentences: list[tuple[int, str]] = []
-    start = 0
-    for match in _BOUNDARY.finditer(text):
-        if _is_inside_sentence(text, match):
-            continue
-        _append(sentences, text, start, match.end())
-        start = match.end()
-    _append(sentences, text, start, len(text))
-    return sentences
+    return [(offset + start, sentence) for offset, piece in pieces(text) for start, sentence in _split(piece)]
 
 
 def points_away(text: str) -> bool:
     """Whether a sentence needs another one, a figure or a link to be understood."""
     return _POINTS_AWAY.search(text) is not None
+
+
+def _split(piece: str) -> list[tuple[int, str]]:
+    sentences: list[tuple[int, str]] = []
+    start = 0
+    for match in _BOUNDARY.finditer(piece):
+        if _is_inside_sentence(piece, match):
+            continue
+        _append(sentences, piece, start, match.end())
+        start = match.end()
+    _append(sentences, piece, start, len(piece))
+    return sentences
 
 
 def _append(sentences: list[tuple[int, str]], text: str, start: int, end: int) -> None:

@@ -11,11 +11,13 @@ comes out is the same for all: sentences that know their headings and where in t
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from handlers.ai.markup import Line, LineKind, plain_lines
+from handlers.ai.pieces import pieces
 from handlers.ai.sentences import split_sentences
 from handlers.outputs import Passage
 
@@ -68,11 +70,11 @@ def read_sentences(blocks: Sequence[Block]) -> list[Sentence]:
 
 
 def _sentences_of(block: Block) -> Iterator[Sentence]:
-    pieces = [(0, block.text)] if block.kind == "row" else split_sentences(block.text)
-    for offset, text in pieces:
-        reached = [second for start, second in block.times if start <= offset]
-        time_s = reached[-1] if reached else block.time_s
-        is_whole = block.kind == "item" or (block.page is None and not block.times and len(pieces) == 1)
+    parts = [*pieces(block.text)] if block.kind == "row" else split_sentences(block.text)
+    for offset, text in parts:
+        reached = bisect_right(block.times, offset, key=lambda time: time[0])
+        time_s = block.times[reached - 1][1] if reached else block.time_s
+        is_whole = block.kind == "item" or (block.page is None and not block.times and len(parts) == 1)
         yield Sentence(text, block.kind, block.page, time_s, block.section, offset == 0, is_whole)
 
 

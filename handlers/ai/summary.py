@@ -39,8 +39,9 @@ def summarise(sentences: Sequence[Sentence], language: str | None, titles: Seque
     texts = {index: _content_words(text, ignored) for index, text in fitting}
     frequency = Counter(word for words in texts.values() for word in words)
     titled = {word for title in titles for word in _content_words(title, ignored)}
+    most = max(frequency.values(), default=0)
     scores = {
-        index: _score(texts[index], frequency, titled, index, sentences[index], language)
+        index: _score(texts[index], frequency, most, titled, index, sentences[index], language)
         for index, _ in fitting
     }
     wanted = max(1, min(MAX_SENTENCES, sum(map(len, texts.values())) // (WORDS_PER_SENTENCE // 2)))
@@ -90,6 +91,7 @@ def _content_words(text: str, ignored: frozenset[str]) -> list[str]:
 def _score(
     words: Sequence[str],
     frequency: Counter[str],
+    most: int,
     titled: set[str],
     index: int,
     sentence: Sentence,
@@ -97,7 +99,7 @@ def _score(
 ) -> float:
     if not words:
         return 0.0
-    top = math.log1p(max(frequency.values()))
+    top = math.log1p(most)
     frequent = sum(math.log1p(frequency[word]) for word in set(words)) / (len(set(words)) * top)
     early = 1 / (1 + index / 3)
     title = len(titled.intersection(words)) / max(1, len(titled))

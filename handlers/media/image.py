@@ -28,8 +28,8 @@ NOT_READ = {
 def inspect(source: Path, folder: Path, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:  # noqa: ARG001
     """Size as seen (orientation applied), format and number of frames, of a picture that is complete."""
     with _vips_errors():
-        facts = _facts(source, _open_header(source, max_pixels))
-        load(source, PROOF_SIZE, max_pixels)  # small, but every byte of the file has to be right for it
+        facts = _facts(source, max_pixels)
+        _scaled(source, PROOF_SIZE)  # small, but every byte of the file has to be right for it
         return facts
 
 
@@ -38,21 +38,26 @@ def thumbnails(
 ) -> dict[str, Any]:
     """Writes `<size>.webp` for each size: upright, sRGB, first frame, metadata (places!) removed."""
     with _vips_errors():
-        facts = _facts(source, _open_header(source, max_pixels))
-        return facts | write_thumbnails(load(source, max(sizes), max_pixels), folder, sizes)
+        facts = _facts(source, max_pixels)
+        return facts | write_thumbnails(_scaled(source, max(sizes)), folder, sizes)
 
 
 def load(source: Path, size: int, max_pixels: int = MAX_PIXELS) -> Any:
     """The picture, upright and in sRGB, no side longer than `size`; a truncated file is refused."""
     with _vips_errors():
-        _open_header(source, max_pixels)
-        image = pyvips.Image.thumbnail(
-            str(source), size, height=size, size="down", output_profile="srgb", fail_on="truncated"
-        )
-        return image.copy_memory()
+        _facts(source, max_pixels)
+        return _scaled(source, size)
 
 
-def _open_header(source: Path, max_pixels: int) -> Any:
+def _scaled(source: Path, size: int) -> Any:
+    image = pyvips.Image.thumbnail(
+        str(source), size, height=size, size="down", output_profile="srgb", fail_on="truncated"
+    )
+    return image.copy_memory()
+
+
+def _facts(source: Path, max_pixels: int) -> dict[str, Any]:
+    """What the header says, before any pixel is decoded; refuses what would be too much to decode."""
     sniffed = sniff_file(source, name="", claimed=None)
     if sniffed.kind != "image":
         raise Refused("the file is not a picture")
@@ -63,15 +68,11 @@ def _open_header(source: Path, max_pixels: int) -> Any:
     if pixels > max_pixels or max(header.width, header.height) > MAX_SIDE:
         limit = f"at most {max_pixels / 1e6:g} megapixels and {MAX_SIDE} pixels a side are read"
         raise Refused(f"the picture is too large ({header.width} x {header.height}): {limit}")
-    return header
-
-
-def _facts(source: Path, header: Any) -> dict[str, Any]:
     width, height = header.width, header.height
     if header.get_typeof("orientation") and header.get("orientation") in SIDEWAYS:
         width, height = height, width
-    mime_type = sniff_file(source, name="", claimed=None).mime_type
-    return {"width": width, "height": height, "format": mime_type[6:], "pages": _pages(header)}
+    image_format = sniffed.mime_type.removeprefix("image/")
+    return {"width": width, "height": height, "format": image_format, "pages": _pages(header)}
 
 
 def _pages(header: Any) -> int:

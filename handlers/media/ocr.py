@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from handlers.media import image, pdf
+from handlers.media.refused import Refused
 
 MAX_SIDE = 2000  # larger pictures are scaled down to this before recognition
 DPI = 110
 LEAST_SCORE = 0.5
+LEAST_SIDE = 8  # a picture that flat holds no line of text, and OpenCV fails on it
+MOST_OBLONG = 30  # longer side by shorter one
 SIDEWAYS_RATIO = 1.5  # a line's box taller than wide by this: the picture lies on its side
 
 
@@ -79,7 +82,10 @@ def _recognise(engine: Any, picture: Any) -> dict[str, Any]:
 
 
 def _lines(engine: Any, picture: Any) -> list[dict[str, Any]]:
-    result = engine(_opencv(picture), use_cls=False)
+    short, long = sorted((picture.width, picture.height))
+    if short < LEAST_SIDE or long > MOST_OBLONG * short:
+        return []
+    result = _read(engine, picture)
     if result.txts is None:
         return []
     lines = []
@@ -89,6 +95,17 @@ def _lines(engine: Any, picture: Any) -> list[dict[str, Any]]:
         size = {"width": round(max(xs)) - left, "height": round(max(ys)) - top}
         lines.append({"text": text, "x": left, "y": top, **size, "score": round(float(score), 3)})
     return lines
+
+
+def _read(engine: Any, picture: Any) -> Any:
+    """Runs the models. They fail on a picture as it is, and would again, so it is no reason for a retry."""
+    pixels = _opencv(picture)
+    try:
+        return engine(pixels, use_cls=False)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise Refused("the text in the picture could not be recognised") from error
 
 
 def _opencv(picture: Any) -> Any:

@@ -22,6 +22,14 @@ MAX_PICTURE_SIDE = 2400
 SCAN_CHARACTERS = 20  # a page with fewer, and with a picture on it, is taken for a scan
 POINTS_PER_INCH = 72
 
+DAMAGED = "the PDF is damaged and cannot be opened"
+WHY_NOT_OPENED = {
+    pypdfium2.raw.FPDF_ERR_PASSWORD: "the PDF is protected by a password",
+    # PDFium does not open a sound document without pages, and leaves its last error as it was: none, in a
+    # process that has opened nothing else.
+    pypdfium2.raw.FPDF_ERR_SUCCESS: "the PDF has no pages",
+}
+
 
 def extract(
     source: Path,
@@ -77,15 +85,9 @@ def page_image(source: Path, folder: Path, page: int = 1, dpi: int = 110) -> dic
 def open_document(source: Path) -> Any:
     """Opens a PDF, or refuses it with the reason."""
     try:
-        document = pypdfium2.PdfDocument(source)
+        return pypdfium2.PdfDocument(source)
     except pypdfium2.PdfiumError as error:
-        if "password" in str(error).lower():
-            raise Refused("the PDF is protected by a password") from None
-        raise Refused("the PDF is damaged and cannot be opened") from None
-    if len(document) == 0:
-        document.close()
-        raise Refused("the PDF has no pages")
-    return document
+        raise Refused(WHY_NOT_OPENED.get(error.err_code, DAMAGED)) from None
 
 
 def render_at(document: Any, number: int, dpi: int) -> Any:

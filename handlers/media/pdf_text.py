@@ -21,6 +21,7 @@ BROKEN_WORD = re.compile(r"[\ufffe\u00ad\x02]\n?")  # how PDFium marks a word th
 SIZE_CHANGE = 0.08
 GAP_FACTOR = 1.25  # a distance above this times the usual one separates paragraphs
 LEAST_RUNNING_PAGES = 3
+LONGEST_RUNNING_BLOCK = 120  # characters: a longer one is a paragraph, however alike those of the pages are
 DIGITS = re.compile(r"\d+")
 
 
@@ -44,15 +45,18 @@ def blocks(text_page: Any) -> list[str]:
 
 
 def drop_running_lines(pages: Sequence[list[str]]) -> list[list[str]]:
-    """Removes headers and footers: first or last blocks that repeat on most pages, numbers aside."""
+    """Removes headers and footers: short first or last blocks that repeat on most pages, numbers aside.
+
+    The pages of a form letter are all alike, so a page is never left without any text.
+    """
     needed = max(LEAST_RUNNING_PAGES, len(pages) // 2)
     edges = Counter(key for page in pages for key in {_key(block) for block in (*page[:1], *page[-1:])})
-    running = {key for key, count in edges.items() if count >= needed}
+    running = {key for key, count in edges.items() if count >= needed and len(key) <= LONGEST_RUNNING_BLOCK}
     kept = []
     for page in pages:
         first = 1 if page and _key(page[0]) in running else 0
         last = len(page) - (1 if len(page) > first and _key(page[-1]) in running else 0)
-        kept.append(page[first:last])
+        kept.append(page[first:last] or page)
     return kept
 
 

@@ -92,6 +92,11 @@ def test_a_sentence_across_subtitles_has_the_time_at_which_it_begins() -> None:
     ]
 
 
+def test_a_sentence_that_begins_a_subtitle_has_its_time() -> None:
+    cues = [Passage(text=f"Sentence {number} is here.", time_s=float(number)) for number in range(4)]
+    assert [sentence.time_s for sentence in read_sentences(read_blocks(cues))] == [0.0, 1.0, 2.0, 3.0]
+
+
 def test_markdown_markup_is_taken_off_and_code_is_left_out() -> None:
     text = "---\ntitle: x\n---\n# *Cells*\n\n> **Osmosis** is [a process](http://x.y).[1]\n\n```\ncode: here\n```\n"
     blocks = read_blocks([Passage(text=text)])
@@ -118,6 +123,17 @@ def test_cleaning_joins_hyphenated_words_and_removes_what_cannot_be_stored() -> 
 def test_headers_and_page_numbers_that_repeat_are_removed() -> None:
     pages = [Passage(text=f"Biology 101\nFact {word}.\n{n}", page=n) for n, word in enumerate("abcd", 1)]
     assert [passage.text for passage in clean_passages(pages)] == [f"Fact {word}." for word in "abcd"]
+
+
+def test_a_page_that_says_what_all_pages_say_keeps_it() -> None:
+    pages = [Passage(text=f"Dear customer, please pay.\n{n}", page=n) for n in (1, 2, 3)]
+    assert [passage.text for passage in clean_passages(pages)] == [page.text for page in pages]
+
+
+def test_a_long_line_is_text_however_often_it_is_repeated() -> None:
+    line = "The same long line stands on every page, as in a form letter. " * 2
+    pages = [Passage(text=f"{line.strip()}\nFact {word}.", page=n) for n, word in enumerate("abc", 1)]
+    assert [passage.text for passage in clean_passages(pages)] == [page.text for page in pages]
 
 
 def test_content_is_cut_to_what_may_be_stored() -> None:

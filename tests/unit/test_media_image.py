@@ -9,6 +9,7 @@ import pyvips
 
 from handlers.media import image
 from handlers.media.refused import Refused
+from handlers.media.sniff import Sniffed, sniff_file
 from tests.fixtures import broken_files
 
 SAMPLES = broken_files.SAMPLES
@@ -34,6 +35,21 @@ def test_the_size_of_a_photo_is_the_one_seen_not_the_one_stored(tmp_path: Path) 
     facts = image.inspect(SAMPLES / "lake-at-dawn.jpg", tmp_path)
 
     assert facts == {"width": 1600, "height": 1200, "format": "jpeg", "pages": 1}
+
+
+@pytest.mark.parametrize("decoder", [image.inspect, image.thumbnails])
+def test_a_picture_is_sniffed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoder: Any) -> None:
+    sniffed: list[Path] = []
+
+    def record(source: Path, *, name: str, claimed: str | None) -> Sniffed:
+        sniffed.append(source)
+        return sniff_file(source, name=name, claimed=claimed)
+
+    monkeypatch.setattr(image, "sniff_file", record)
+
+    decoder(SAMPLES / "lake-at-dawn.jpg", tmp_path)
+
+    assert len(sniffed) == 1
 
 
 def test_thumbnails_fit_their_boxes_and_stand_upright(tmp_path: Path) -> None:

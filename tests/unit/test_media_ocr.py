@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pyvips
 
 from functions.sandbox import Sandbox
 from handlers.media import image, ocr, pdf
+from handlers.media.refused import Refused
 from tests.fixtures import broken_files
 
 SLIDE = broken_files.SAMPLES / "photosynthesis-slide.png"
@@ -71,6 +73,46 @@ def test_a_picture_lying_on_its_side_is_turned() -> None:
     assert facts["text"] == "clear"  # the line without a letter or a digit is dropped
     assert (facts["width"], facts["height"]) == (400, 225)
     assert engine.seen == [(400, 225, 3), (225, 400, 3), (225, 400, 3)]
+
+
+@pytest.mark.parametrize(("width", "height"), [(2000, 1), (7, 7), (1, 900), (1240, 40)])
+def test_a_picture_too_flat_for_a_line_of_text_is_not_given_to_the_models(width: int, height: int) -> None:
+    facts = ocr._recognise(
+        lambda *_, **__: pytest.fail("was asked"), pyvips.Image.black(width, height, bands=3)
+    )
+
+    assert (facts["lines"], facts["text"]) == ([], "")
+
+
+def test_a_narrow_picture_that_may_hold_a_line_is_read() -> None:
+    engine = Engine(upright=240)
+
+    assert ocr._recognise(engine, pyvips.Image.black(240, 8, bands=3))["text"] == "clear"
+
+
+def test_a_picture_on_which_the_models_fail_is_refused_and_not_tried_again() -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("Insufficient memory")
+
+    with pytest.raises(Refused, match="could not be recognised"):
+        ocr._recognise(fail, pyvips.Image.black(100, 100, bands=3))
+
+
+def test_an_exhausted_memory_is_told_apart_from_a_failing_model() -> None:
+    def exhaust(*_: Any, **__: Any) -> Any:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        ocr._recognise(exhaust, pyvips.Image.black(100, 100, bands=3))
+
+
+@with_models
+@pytest.mark.parametrize(("width", "height"), [(2000, 1), (10_000, 2), (16_384, 1), (1, 3000)])
+def test_a_flat_picture_is_read_without_finding_text(tmp_path: Path, width: int, height: int) -> None:
+    source = tmp_path / "flat.png"
+    pyvips.Image.black(width, height).write_to_file(str(source))
+
+    assert ocr.read(source, tmp_path)["lines"] == []
 
 
 def test_several_pages_are_read_with_one_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,8 @@ import pypdfium2
 import pytest
 import pyvips
 
+from functions.sandbox import Sandbox
+from handlers.contract import Reject
 from handlers.media import pdf
 from handlers.media.page import Page, assemble_pdf, write_pdf
 from handlers.media.pdf_text import drop_running_lines
@@ -73,6 +75,32 @@ def test_a_last_line_that_differs_from_page_to_page_stays() -> None:
     pages = [["Title", f"{word} ends here"] for word in ("One", "Two", "Three")]
 
     assert drop_running_lines(pages) == [[f"{word} ends here"] for word in ("One", "Two", "Three")]
+
+
+def test_the_pages_of_a_form_letter_keep_their_text(tmp_path: Path) -> None:
+    letters = [
+        written([f"Dear customer {number}, you still owe us {number}00 euros."]) for number in (1, 2, 3)
+    ]
+
+    content = pdf.extract(save(tmp_path, write_pdf(letters)), tmp_path)["content"]
+
+    assert [page["text"] for page in content] == [
+        f"Dear customer {number}, you still owe us {number}00 euros." for number in (1, 2, 3)
+    ]
+
+
+def test_a_page_is_never_left_without_text_and_a_paragraph_never_taken_for_a_header() -> None:
+    alike = [["Report 1", "Page 1"], ["Report 2", "Page 2"], ["Report 3", "Page 3"]]
+    paragraphs = [[f"Title {word}", f"In the year {year}, " + "the same was done again. " * 5] for year, word in
+                  ((1900, "one"), (1901, "two"), (1902, "three"))]  # fmt: skip
+
+    assert drop_running_lines(alike) == alike
+    assert drop_running_lines(paragraphs) == paragraphs
+
+
+def test_a_pdf_without_pages_is_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(Reject, match=r"^the PDF has no pages$"):
+        Sandbox().run("handlers.media.pdf:extract", save(tmp_path, write_pdf([])), timeout=30)
 
 
 def test_a_page_that_is_only_a_picture_is_a_scan(tmp_path: Path) -> None:

@@ -1,0 +1,123 @@
+"""When the sandbox's processes end: with their decoder, with the worker, and when they are told to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from functions.sandbox import Sandbox
+from handlers.contract import Reject, Snooze
+from tests.fixtures.sandboxes import HOSTILE, ROOT, eventually, is_gone, make_sandbox
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "upload"
+    path.write_text("hello")
+    return path
+
+
+def left_behind(source: Path) -> int:
+    """The process whose number a decoder wrote beside its source."""
+    pid_file = source.parent / "pid"
+    assert eventually(lambda: pid_file.exists() and pid_file.read_text() != "")
+    return int(pid_file.read_text())
+
+
+def start_worker(decoder: str, source: Path) -> subprocess.Popen[bytes]:
+    program = (
+        "import sys; from pathlib import Path; from functions.sandbox import Sandbox\n"
+        "sandbox = Sandbox(allowed_prefixes=('tests.fixtures.',))\n"
+        f"sandbox.run('{HOSTILE}{decoder}', Path(sys.argv[1]), timeout=600)"
+    )
+    return subprocess.Popen([sys.executable, "-c", program, str(source)], cwd=ROOT)
+
+
+def close_while_it_runs(
+    sandbox: Sandbox, decoder: str, source: Path, running: Callable[[], bool]
+) -> list[str]:
+    """What a job hears whose sandbox is closed under it."""
+    heard: list[str] = []
+
+    def work() -> None:
+        with pytest.raises(Snooze) as stopped:
+            sandbox.run(HOSTILE + decoder, source, timeout=600)
+        heard.append(str(stopped.value))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert eventually(running)
+    sandbox.close()
+    thread.join(timeout=10)
+    return heard
+
+
+@pytest.mark.parametrize("decoder", ["forks", "escapes"])
+def test_processes_a_decoder_leaves_behind_have_ended_when_its_answer_is_read(
+    source: Path, decoder: str
+) -> None:
+    pid = make_sandbox().run(HOSTILE + decoder, source, timeout=30).facts["left_behind"]
+
+    assert is_gone(pid)
+
+
+@pytest.mark.parametrize(
+    ("decoder", "seconds", "reason"),
+    [("escapes_and_dies", 20.0, "crashed"), ("escapes_and_sleeps", 0.7, "time limit")],
+)
+def test_they_end_too_when_the_decoder_does_not_answer(
+    source: Path, decoder: str, seconds: float, reason: str
+) -> None:
+    with pytest.raises(Reject, match=reason):
+        make_sandbox(seconds).run(HOSTILE + decoder, source, timeout=30)
+
+    assert is_gone(left_behind(source))
+
+
+def test_a_keeper_that_does_not_obey_is_killed_and_its_decoder_dies_with_it(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.sandbox.STOP_SECONDS", 0.1)
+
+    with pytest.raises(Reject, match="time limit"):
+        make_sandbox(0.7).run(HOSTILE + "stops_its_keeper", source, timeout=30)
+
+    assert eventually(lambda: is_gone(left_behind(source)))
+
+
+@pytest.mark.parametrize("decoder", ["sleeps", "escapes_and_sleeps"])
+def test_a_decoder_and_what_it_started_die_with_the_worker(source: Path, decoder: str) -> None:
+    worker = start_worker(decoder, source)
+    pid = left_behind(source)
+    assert not is_gone(pid)
+
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+
+    assert eventually(lambda: is_gone(pid))
+
+
+def test_closing_stops_what_runs_and_sends_its_job_back_uncharged(source: Path) -> None:
+    sandbox = make_sandbox()
+
+    heard = close_while_it_runs(sandbox, "sleeps", source, (source.parent / "pid").exists)
+
+    assert heard == ["the worker is stopping"]
+    assert eventually(lambda: is_gone(left_behind(source)))
+    with pytest.raises(Snooze):
+        sandbox.run(HOSTILE + "well_behaved", source, timeout=30)
+
+
+def test_closing_is_not_held_against_a_file_that_had_killed_one_child(source: Path) -> None:
+    pid_file = source.parent / "pid"  # written by the second child
+
+    heard = close_while_it_runs(make_sandbox(), "dies_then_sleeps", source, pid_file.exists)
+
+    assert heard == ["the worker is stopping"]
