@@ -32,8 +32,11 @@ def is_authorized(headers: Headers, settings: Settings) -> bool:
 
 
 def _presented(headers: Headers) -> list[bytes]:
-    """What the caller presents. WSGI hands over header bytes as Latin-1, whatever they were meant to be."""
+    """What the caller presents. WSGI hands over header bytes as Latin-1, whatever they were meant to be:
+
+    a UTF-8 letter may end in a byte that Latin-1 calls a space, so only HTTP's own blanks are stripped.
+    """
     scheme, _, token = headers.get("Authorization", "").partition(" ")
-    bearer = token.strip() if scheme.lower() == "bearer" else ""
-    values = (bearer, headers.get(RUNNER_HEADER, "").strip())
+    bearer = token.strip(" \t") if scheme.lower() == "bearer" else ""
+    values = (bearer, headers.get(RUNNER_HEADER, "").strip(" \t"))
     return [value.encode("latin-1", "replace") for value in values if value]

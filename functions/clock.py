@@ -16,8 +16,8 @@ class Clock(Protocol):
 
     def now(self) -> float: ...
 
-    def wait(self, inbox: queue.SimpleQueue[Item], seconds: float) -> Item | None:
-        """The next item, or None after at most `seconds`; it may return earlier with None."""
+    def wait(self, inbox: queue.SimpleQueue[Item], seconds: float) -> list[Item]:
+        """All that was handed in; nothing after at most `seconds`, it may return earlier with nothing."""
         ...
 
 
@@ -27,8 +27,14 @@ class SystemClock:
     def now(self) -> float:
         return time.monotonic()
 
-    def wait(self, inbox: queue.SimpleQueue[Item], seconds: float) -> Item | None:
+    def wait(self, inbox: queue.SimpleQueue[Item], seconds: float) -> list[Item]:
         try:
-            return inbox.get(timeout=min(max(seconds, 0.0), _LONGEST_WAIT))
+            first = inbox.get(timeout=min(max(seconds, 0.0), _LONGEST_WAIT))
         except queue.Empty:
-            return None
+            return []
+        return [first, *taken(inbox)]
+
+
+def taken(inbox: queue.SimpleQueue[Item]) -> list[Item]:
+    """What is in the inbox now."""
+    return [inbox.get() for _ in range(inbox.qsize())]  # one reader, so nobody else takes them

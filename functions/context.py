@@ -13,6 +13,7 @@ from functions.clock import Clock
 from functions.errors import LeaseLost
 from functions.object_store import ObjectStore
 from functions.queue_rows import ClaimedJob
+from functions.redact import named_problems
 from handlers.contract import Decoded, Model, Reject
 
 
@@ -105,14 +106,6 @@ class JobContext:
     def _check(self) -> None:
         if self._abandoned is not None:
             raise LeaseLost(f"job {self._job.job_id} is no longer ours: {self._abandoned}")
-
-
-def named_problems(error: ValidationError) -> str:
-    """Which fields are wrong and how, without their values."""
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'value'}: {problem['msg'].removeprefix('Value error, ')}"
-        for problem in error.errors(include_url=False, include_input=False)[:10]
-    )
 
 
 def _safe_suffix(path: str) -> str:

@@ -4,6 +4,8 @@
     ├── ConfigurationError      a variable or a deployment is wrong: an operator has to act
     │   └── HandlerUnavailable  this deployment has no such handler: put the job back, do not fail it
     ├── QueueUnavailable        the database cannot be reached right now: the same call may pass later
+    │   ├── QueueTooSlow        it gave up on this call for its size: a smaller one may pass
+    │   └── AnswerUnknown       it answered, but not what this version expects: believe nothing of it
     ├── RequestRefused          the database understood the call and said no: the caller has to change it
     └── LeaseLost               the job belongs to somebody else now: drop the work, report nothing
 
@@ -27,6 +29,18 @@ class HandlerUnavailable(ConfigurationError):  # noqa: N818 - says what is the m
 
 class QueueUnavailable(CrontickError):  # noqa: N818 - as above
     """The database, PostgREST or the way to it is down or overloaded, and retries did not help."""
+
+    def __init__(self, message: str, *, in_doubt: bool = False) -> None:
+        super().__init__(message)
+        self.in_doubt = in_doubt  # True: the call may have been carried out, only its answer is missing
+
+
+class QueueTooSlow(QueueUnavailable):
+    """A statement or a request ran into its time limit."""
+
+
+class AnswerUnknown(QueueUnavailable):
+    """Another version's answer, or that of something in between; not a refusal of what was asked."""
 
 
 class RequestRefused(CrontickError):  # noqa: N818 - as above

@@ -1,10 +1,9 @@
 """The queue as Python sees it: the only place that calls the database's functions.
 
-Each method is one HTTP call. Transient trouble (network, 502-504, a full connection pool, a lock that
-timed out) is retried for a few seconds. That is safe because of what the calls are: a claim whose answer
-was lost only waits for its leases to run out, extending twice is extending once, resolving the same
-lease token twice answers the same thing again, and enqueuing twice finds the first job by its key.
-What remains is raised as an error of `functions.errors`; nothing of httpx or postgrest leaks.
+Each method is one HTTP call. Trouble that may pass (network, gateways, a full connection pool, a lock that
+timed out) is repeated for a few seconds, and each method says what makes that safe, for the first call may
+have been carried out with only its answer lost. What remains is raised as an error of `functions.errors`;
+nothing of httpx or postgrest leaks.
 """
 
 from __future__ import annotations
@@ -15,18 +14,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-import httpx
-from postgrest.exceptions import APIError
-from pydantic import TypeAdapter, ValidationError
-from tenacity import (
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_before_delay,
-    wait_random_exponential,
-)
+from pydantic import TypeAdapter
 
-from functions.errors import ConfigurationError, CrontickError, QueueUnavailable, RequestRefused
+from functions.errors import QueueTooSlow, QueueUnavailable
+from functions.queue_answers import asked
 from functions.queue_rows import (
     ClaimedJob,
     Enqueued,
@@ -37,26 +28,18 @@ from functions.queue_rows import (
     QueueHealth,
     ResolveVerdict,
 )
+from functions.repetition import TimeLeft, may_pass, patience, repeated
 from functions.supabase_client import SupabaseClient
 
 Answer = TypeVar("Answer")
 
-_ATTEMPTS = 5
-_BUDGET_SECONDS = 10.0
-_TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03"})
-_TRANSIENT_CLASSES = frozenset({"08", "53"})  # connection exceptions, insufficient resources
-_TRANSIENT_POSTGREST = frozenset({"PGRST000", "PGRST001", "PGRST002", "PGRST003"})
-_TRANSIENT_HTTP = frozenset({"429", "500", "502", "503", "504", "520", "521", "522", "524"})  # from proxies
-_TRANSIENT = _TRANSIENT_SQLSTATES | _TRANSIENT_POSTGREST | _TRANSIENT_HTTP
-_UNKNOWN_FUNCTION = "PGRST202"  # also for a moment after a migration, until the schema cache is reloaded
-
-_CLAIMED = TypeAdapter(list[ClaimedJob])
-_LEASE_VERDICTS = TypeAdapter(list[LeaseVerdict])
-_RESOLVE_VERDICTS = TypeAdapter(list[ResolveVerdict])
-_ENQUEUED = TypeAdapter(Enqueued)
-_ENQUEUED_LIST = TypeAdapter(list[Enqueued])
-_HEALTH = TypeAdapter(QueueHealth)
-_ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
+_CLAIMED = TypeAdapter(list[ClaimedJob]).validate_python
+_LEASE_VERDICTS = TypeAdapter(list[LeaseVerdict]).validate_python
+_RESOLVE_VERDICTS = TypeAdapter(list[ResolveVerdict]).validate_python
+_ENQUEUED = TypeAdapter(Enqueued).validate_python
+_ENQUEUED_LIST = TypeAdapter(list[Enqueued]).validate_python
+_HEALTH = TypeAdapter(QueueHealth).validate_python
+_ROWS = TypeAdapter(list[dict[str, Any]]).validate_python
 
 
 class JobQueue:
@@ -74,8 +57,13 @@ class JobQueue:
         lease_seconds: int,
         types: Sequence[str] | None = None,
         force: bool = False,
+        held: Sequence[int] = (),
+        time_left: TimeLeft | None = None,
     ) -> list[ClaimedJob]:
-        """Up to `batch_size` due jobs, each under a fresh lease; none while processing is paused."""
+        """Up to `batch_size` due jobs, each under a fresh lease; none while processing is paused.
+
+        A repetition says which jobs the worker knows to be its own, and gets the others of a lost answer again.
+        """
         parameters: dict[str, Any] = {
             "worker_id": str(worker_id),
             "batch_size": batch_size,
@@ -83,21 +71,46 @@ class JobQueue:
             "lease_seconds": lease_seconds,
             "force": force,
         }
-        return self._call("claim_jobs", parameters, _CLAIMED)
+        again = {"held": list(held)}
+        return self._call("claim_jobs", parameters, _CLAIMED, again=again, time_left=time_left)
 
-    def extend(self, worker_id: UUID, leases: Sequence[Lease], *, lease_seconds: int) -> list[LeaseVerdict]:
-        """The heartbeat: keeps jobs ours, stores their progress, and says which ones are ours no more."""
+    def extend(
+        self,
+        worker_id: UUID,
+        leases: Sequence[Lease],
+        *,
+        lease_seconds: int,
+        time_left: TimeLeft | None = None,
+    ) -> list[LeaseVerdict]:
+        """The heartbeat: keeps jobs ours, stores their progress, and says which ones are ours no more.
+
+        Extending twice is extending once.
+        """
         parameters = {
             "worker_id": str(worker_id),
             "leases": [lease.as_json() for lease in leases],
             "lease_seconds": lease_seconds,
         }
-        return self._call("extend_leases", parameters, _LEASE_VERDICTS)
+        return self._call("extend_leases", parameters, _LEASE_VERDICTS, again={}, time_left=time_left)
 
-    def resolve(self, worker_id: UUID, results: Sequence[JobResult]) -> list[ResolveVerdict]:
-        """Ends attempts and applies their outputs; one verdict per result, in the same order."""
+    def resolve(
+        self, worker_id: UUID, results: Sequence[JobResult], *, time_left: TimeLeft | None = None
+    ) -> list[ResolveVerdict]:
+        """Ends attempts and applies their outputs; one verdict per result, in the same order.
+
+        Resolving a lease token twice answers the same again. `QueueTooSlow` is raised at once: send fewer.
+        """
+
+        def one_each(data: Any) -> list[ResolveVerdict]:
+            verdicts = _RESOLVE_VERDICTS(data)
+            if len(verdicts) != len(results):
+                raise ValueError(f"{len(verdicts)} verdicts for {len(results)} results")
+            return verdicts
+
         parameters = {"worker_id": str(worker_id), "results": [result.as_json() for result in results]}
-        return self._call("resolve_jobs", parameters, _RESOLVE_VERDICTS)
+        return self._call(
+            "resolve_jobs", parameters, one_each, again={}, time_left=time_left, unless=QueueTooSlow
+        )
 
     def enqueue(
         self,
@@ -120,97 +133,79 @@ class JobQueue:
             "max_attempts": max_attempts,
             "idempotency_key": idempotency_key,
         }
-        return self._call("enqueue_job", parameters, _ENQUEUED)
+        return self._call("enqueue_job", parameters, _ENQUEUED, again={})
 
     def enqueue_many(self, jobs: Sequence[NewJob]) -> list[Enqueued]:
         """Enqueues a batch or a flow: all of it or, when one element is wrong, none."""
-        return self._call("enqueue_jobs", {"jobs": [dict(job) for job in jobs]}, _ENQUEUED_LIST)
+        return self._call("enqueue_jobs", {"jobs": [dict(job) for job in jobs]}, _ENQUEUED_LIST, again={})
 
     def health(self) -> QueueHealth:
-        return self._call("queue_health", {}, _HEALTH)
+        return self._call("queue_health", {}, _HEALTH, again={})
 
-    def is_paused(self) -> bool:
+    def is_paused(self, *, time_left: TimeLeft | None = None) -> bool:
         """Asked only after an empty claim: it is what tells "paused" from "nothing is due"."""
         settings = self._client.rest.from_("job_queue_settings").select("processing_enabled").limit(1)
-        rows: list[dict[str, Any]] = self._retry("job_queue_settings", lambda: settings.execute().data)
+        rows = self._repeat(
+            lambda _: asked("job_queue_settings", {}, lambda: settings.execute().data, _ROWS), time_left
+        )
         return bool(rows) and rows[0].get("processing_enabled") is False
 
     def pause(self, reason: str) -> None:
-        self._call("pause_processing", {"reason": reason}, _ANYTHING)
+        self._call("pause_processing", {"reason": reason}, _anything, again={})
 
     def resume(self) -> None:
-        self._call("resume_processing", {}, _ANYTHING)
+        self._call("resume_processing", {}, _anything, again={})
 
     def cancel(self, job_id: int) -> Any:
         """Cancels an unfinished job; a running one hears of it at its next heartbeat."""
-        return self._call("cancel_job", {"job_id": job_id}, _ANYTHING)
+        return self._call("cancel_job", {"job_id": job_id}, _anything, again={})
 
     def retry(self, job_id: int) -> Any:
-        """Brings a dead letter back, with its attempts counted anew."""
-        return self._call("retry_job", {"job_id": job_id}, _ANYTHING)
+        """Brings a dead letter back, with its attempts counted anew. A second call would be refused."""
+        return self._call("retry_job", {"job_id": job_id}, _anything, again=None)
 
-    def _call(self, function: str, parameters: dict[str, Any], answer: TypeAdapter[Answer]) -> Answer:
-        data = self._retry(function, lambda: self._client.rest.rpc(function, parameters).execute().data)
-        try:
-            return answer.validate_python(data)
-        except ValidationError as error:
-            raise RequestRefused(
-                f"{function} answered in a shape that this version does not know: "
-                f"{_first_problem(error)}; deploy the version that fits the migrations"
-            ) from error
+    def _call(
+        self,
+        function: str,
+        parameters: dict[str, Any],
+        read_as: Callable[[Any], Answer],
+        *,
+        again: dict[str, Any] | None,
+        time_left: TimeLeft | None = None,
+        unless: type[Exception] | None = None,
+    ) -> Answer:
+        """Calls a function, also again: with `again` besides, or, if that is None, only if it was not begun.
 
-    def _retry(self, name: str, send: Callable[[], Any]) -> Any:
-        retrying = Retrying(
-            stop=stop_after_attempt(_ATTEMPTS) | stop_before_delay(_BUDGET_SECONDS),
-            wait=wait_random_exponential(multiplier=0.5, max=4),
-            retry=retry_if_exception(_may_pass),
-            sleep=self._sleep,
-            reraise=True,
-        )
-        return retrying(_translated, name, send)
+        `unless` is trouble that the caller wants to hear of at once.
+        """
 
+        def send(is_repetition: bool) -> Answer:
+            wanted = parameters | again if is_repetition and again else parameters
+            return asked(
+                function, wanted, lambda: self._client.rest.rpc(function, wanted).execute().data, read_as
+            )
 
-def _translated(name: str, send: Callable[[], Any]) -> Any:
-    """One call, with what httpx and postgrest raise turned into an error of this project."""
-    try:
-        return send()
-    except APIError as error:
-        raise _from_answer(name, error) from error
-    except (TypeError, ValueError) as error:  # before anything was sent
-        raise RequestRefused(
-            f"{name}: the parameters are not JSON ({error}); use plain JSON values"
-        ) from error
-    except httpx.HTTPError as error:
-        raise QueueUnavailable(
-            f"{name}: Supabase cannot be reached ({type(error).__name__}: {error}); "
-            "check SUPABASE_URL and that the project is not paused"
-        ) from error
+        def is_worth_it(error: BaseException) -> bool:
+            if again is None and isinstance(error, QueueUnavailable) and error.in_doubt:
+                return False
+            return may_pass(error) and not (unless and isinstance(error, unless))
 
+        return self._repeat(send, time_left, is_worth_it)
 
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(map(str, problem['loc'])) or 'answer'}: {problem['msg']}"
+    def _repeat(
+        self,
+        send: Callable[[bool], Answer],
+        time_left: TimeLeft | None,
+        is_worth_it: Callable[[BaseException], bool] = may_pass,
+    ) -> Answer:
+        left = time_left or patience()
 
+        def send_in_time(is_repetition: bool) -> Answer:
+            with self._client.within(left()):
+                return send(is_repetition)
 
-def _from_answer(name: str, error: APIError) -> CrontickError:
-    code, text = error.code or "", error.message or "no message"
-    if code in _TRANSIENT or (len(code) == 5 and code[:2] in _TRANSIENT_CLASSES):
-        return QueueUnavailable(f"{name}: the database is overloaded or too slow ({code}: {text})")
-    if not code or code in ("401", "PGRST301", "PGRST302", "PGRST303"):
-        return ConfigurationError(
-            f"{name}: the API key was refused ({text}); "
-            "SUPABASE_SECRET_KEY has to be the secret key of the project at SUPABASE_URL"
-        )
-    hint = error.hint
-    if code == _UNKNOWN_FUNCTION:
-        hint = "apply the migrations of this version, then: notify pgrst, 'reload schema'"
-    elif code == "42501":
-        hint = hint or "use the secret (service_role) key, and apply the migrations: they carry the grants"
-    message = f"{name} was refused: {text} ({code})"
-    return RequestRefused(f"{message}; {hint}" if hint else message, sqlstate=code, hint=hint)
+        return repeated(send_in_time, time_left=left, sleep=self._sleep, is_worth_it=is_worth_it)
 
 
-def _may_pass(error: BaseException) -> bool:
-    if isinstance(error, RequestRefused):
-        return error.sqlstate == _UNKNOWN_FUNCTION
-    return isinstance(error, QueueUnavailable)
+def _anything(data: Any) -> Any:
+    return data

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 import traceback
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TextIO
 
-from functions.redact import redact
+from functions.redact import message_of, redact
 
 _logger = logging.getLogger("functions")
 _SOURCES = (_logger, logging.getLogger("handlers"))
@@ -54,7 +56,7 @@ class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {name: _plain(value) for name, value in _fields(record).items()} | {
             "severity": record.levelname,
-            "message": record.getMessage(),
+            "message": redact(record.getMessage()),
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
         }
         if stack := _stack(record):
@@ -66,7 +68,7 @@ class _TerminalFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
         fields = " ".join(f"{name}={_plain(value)}" for name, value in _fields(record).items())
-        line = f"{time} {record.levelname.lower():7} {record.getMessage()} {fields}".rstrip()
+        line = f"{time} {record.levelname.lower():7} {redact(record.getMessage())} {fields}".rstrip()
         stack = _stack(record)
         return f"{line}\n{stack}" if stack else line
 
@@ -80,7 +82,9 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
 def _plain(value: object) -> object:
     if isinstance(value, bool | int):
         return value
-    return round(value, 3) if isinstance(value, float) else redact(str(value))
+    if isinstance(value, float) and math.isfinite(value):  # the others are no JSON
+        return round(value, 3)
+    return redact(message_of(value) if isinstance(value, BaseException) else str(value))
 
 
 def _stack(record: logging.LogRecord) -> str:
@@ -89,4 +93,22 @@ def _stack(record: logging.LogRecord) -> str:
         exception = record.exc_info[1]
     if exception is None:
         return ""
-    return "\n".join(redact(line.rstrip()) for line in traceback.format_exception(exception))
+    lines = "\nwhich led to:\n\n".join(reversed([_traceback(one) for one in _chain(exception)])).splitlines()
+    return "\n".join(redact(line) for line in lines)
+
+
+def _traceback(exception: BaseException) -> str:
+    """As Python prints it, but for the message, which may quote values (see `message_of`)."""
+    frames = "".join(traceback.format_tb(exception.__traceback__))
+    said = f"{type(exception).__qualname__}: {message_of(exception)}"
+    return f"Traceback (most recent call last):\n{frames}{said}\n"
+
+
+def _chain(exception: BaseException | None) -> Iterator[BaseException]:
+    """The exception and what led to it, the last first."""
+    seen: set[int] = set()
+    while exception is not None and id(exception) not in seen:
+        seen.add(id(exception))
+        yield exception
+        hidden = exception.__cause__ is None and exception.__suppress_context__
+        exception = None if hidden else exception.__cause__ or exception.__context__

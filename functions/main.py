@@ -46,7 +46,11 @@ def cron_tick(request: flask.Request) -> flask.Response:
 
 
 def _run(request: flask.Request, settings: Settings) -> flask.Response:
-    body = _read_body(request)
+    try:
+        body = _read_body(request)
+    except Exception as error:  # whatever the server says of a body that is cut off or wrongly chunked
+        log.info("body_unreadable", error=type(error).__name__)
+        return _answer(400, _error("body: could not be read"))
     if body is None:
         return _answer(413)
     try:

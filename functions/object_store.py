@@ -1,6 +1,7 @@
 """Stored objects for handlers: what can go wrong with Storage, said as an outcome of the job.
 
 the object is gone, or too large        Reject
+its path could lead somewhere else      Reject
 Storage is down, busy or misconfigured  Retry
 """
 
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import httpx
-from storage3.exceptions import StorageApiError
 
 from functions.supabase_client import SupabaseClient
 from handlers.contract import Reject, Retry
@@ -40,24 +40,34 @@ class ObjectStore:
                 file.write(chunk)
 
     def upload(self, bucket: str, path: str, data: bytes, content_type: str) -> None:
-        options = {"content-type": content_type, "upsert": "true"}
-        try:
-            self._client.storage.from_(bucket).upload(path, data, options)  # type: ignore[arg-type]
-        except StorageApiError as error:
-            _refused(int(error.status), error.message, f"storing {bucket}/{path}")
-        except httpx.HTTPError as error:
-            raise Retry(f"Storage cannot be reached ({type(error).__name__})") from error
+        _check_place(bucket, path)
+        with _reaching_storage():
+            response = self._client.upload(bucket, path, data, content_type)
+        if not response.is_success:
+            _refused(*_status(response), f"storing {bucket}/{path}")
 
     @contextmanager
     def _chunks(self, bucket: str, path: str, limit: int) -> Iterator[Iterator[bytes]]:
-        try:
-            with self._client.stream(bucket, path) as response:
-                if not response.is_success:
-                    _gone_or_refused(response, f"reading {bucket}/{path}")
-                _check_size(int(response.headers.get("content-length", 0)), limit)
-                yield _bounded(response.iter_bytes(_CHUNK_BYTES), limit)
-        except httpx.HTTPError as error:
-            raise Retry(f"Storage cannot be reached ({type(error).__name__})") from error
+        _check_place(bucket, path)
+        with _reaching_storage(), self._client.stream(bucket, path) as response:
+            if not response.is_success:
+                _gone_or_refused(response, f"reading {bucket}/{path}")
+            _check_size(int(response.headers.get("content-length", 0)), limit)
+            yield _bounded(response.iter_bytes(_CHUNK_BYTES), limit)
+
+
+@contextmanager
+def _reaching_storage() -> Iterator[None]:
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise Retry(f"Storage cannot be reached ({type(error).__name__})") from error
+
+
+def _check_place(bucket: str, path: str) -> None:
+    """The secret key opens every organisation's folder, and a `..` on the way to Storage leads into another."""
+    if {"", ".", ".."} & {bucket, *path.split("/")}:
+        raise Reject("the file's path has a part that is empty, . or ..; rename the file and upload it again")
 
 
 def _bounded(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
@@ -75,16 +85,19 @@ def _check_size(size: int, limit: int) -> None:
 
 
 def _gone_or_refused(response: httpx.Response, doing: str) -> NoReturn:
-    """Storage answers most errors as 400; the status that counts stands in the body."""
-    status, message = response.status_code, response.reason_phrase
-    try:
-        body = json.loads(response.read())
-        status, message = int(body["statusCode"]), str(body["message"])
-    except (ValueError, TypeError, KeyError):
-        pass  # a proxy's answer, not Storage's: its own status holds
+    status, message = _status(response)
     if status == 404:
         raise Reject("the file is gone: it was deleted or moved before it could be read")
     _refused(status, message, doing)
+
+
+def _status(response: httpx.Response) -> tuple[int, str]:
+    """Storage answers most errors as 400; the status that counts stands in the body."""
+    try:
+        body = json.loads(response.read())
+        return int(body["statusCode"]), str(body["message"])
+    except (ValueError, TypeError, KeyError):
+        return response.status_code, response.reason_phrase  # a proxy's answer, not Storage's
 
 
 def _refused(status: int, message: str, doing: str) -> NoReturn:

@@ -10,6 +10,7 @@ import pkgutil
 
 import handlers
 from functions.errors import HandlerUnavailable
+from functions.redact import message_of
 from handlers.contract import Handler
 
 
@@ -46,9 +47,10 @@ class Registry:
         where = f"{self._package}/{job_type}.py"
         try:
             module = importlib.import_module(f"{self._package}.{job_type}")
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise HandlerUnavailable(
-                f"{where} cannot be imported: {type(error).__name__}: {error}; fix it and deploy again"
+                f"{where} cannot be imported: {type(error).__name__}: {message_of(error)}; "
+                "fix it and deploy again"
             ) from error
         found = getattr(module, job_type, None)
         if not isinstance(found, Handler):

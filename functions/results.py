@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections import deque
+from dataclasses import dataclass
 
 from functions import log
 from functions.clock import Clock
-from functions.errors import RequestRefused
+from functions.errors import QueueTooSlow, RequestRefused
 from functions.job_queue import JobQueue
-from functions.queue_rows import ClaimedJob, JobResult, ResolveVerdict
+from functions.queue_rows import ClaimedJob, JobResult
 from functions.redact import redact
+from functions.repetition import TimeLeft
 from functions.tick_report import TickReport
 
 _COMPANY_SECONDS = 1.0  # a result waits this long for others
 _BATCH = 50
+_BATCH_BYTES = 4_000_000  # what Postgres applies well within a statement's 8 s
 _AGAIN_SECONDS = 2.0
+_NOT_ABOUT_THE_RESULTS = ("42", "PGRST")  # missing grants or functions: no other batch would pass
 
-Finished = tuple[ClaimedJob, JobResult]
+
+@dataclass(frozen=True)
+class _Finished:
+    job: ClaimedJob
+    result: JobResult
+    size: int  # bytes, as sent
+    was_refused: bool = False
 
 
 class Results:
-    """The results of one tick that are not resolved yet."""
+    """The results of one tick that are not resolved yet.
+
+    A batch that the database refuses, or takes too long for, is halved until what is wrong stands alone.
+    """
 
     def __init__(self, queue: JobQueue, report: TickReport, clock: Clock) -> None:
         self._queue = queue
         self._report = report
         self._clock = clock
-        self._pending: list[Finished] = []
+        self._pending: deque[_Finished] = deque()
         self._due: float | None = None
+        self._most = self._ceiling = _BATCH
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -37,48 +53,78 @@ class Results:
         """When the oldest one has waited long enough."""
         return self._due
 
+    def ids(self) -> list[int]:
+        return [one.job.job_id for one in self._pending]
+
     def add(self, job: ClaimedJob, result: JobResult) -> None:
-        self._pending.append((job, result))
+        size = len(json.dumps(result.as_json(), ensure_ascii=False).encode())
+        self._pending.append(_Finished(job, result, size))
         if self._due is None:
             self._due = self._clock.now() + _COMPANY_SECONDS
 
     def is_due(self) -> bool:
-        return self._due is not None and (self._clock.now() >= self._due or len(self._pending) >= _BATCH)
+        return self._due is not None and (self._clock.now() >= self._due or self._is_full())
 
     def postpone(self) -> None:
         """The database did not answer: keep everything and try again a little later."""
         self._due = self._clock.now() + _AGAIN_SECONDS
 
-    def resolve(self) -> None:
-        """Resolves all of them. What is resolved is forgotten at once, what is not stays for another try."""
-        while self._pending:
-            batch = self._pending[:_BATCH]
-            verdicts = self._resolve_batch(batch)
-            del self._pending[: len(batch)]
-            for (job, result), verdict in zip(batch, verdicts, strict=True):
-                if verdict is not None:
-                    self._report.add(job, result, verdict)
-        self._due = None
+    def resolve_batch(self, time_left: TimeLeft) -> None:
+        """One call, and all that it resolved is forgotten; whatever is left is still due.
 
-    def _resolve_batch(self, batch: list[Finished]) -> list[ResolveVerdict | None]:
-        """One call for all; one call each when the database refuses the whole because of one."""
+        Raises if the call did not come through; then nothing is forgotten.
+        """
+        batch = self._next_batch()
         try:
-            return list(self._queue.resolve(self._report.tick, [result for _, result in batch]))
-        except RequestRefused as error:
+            verdicts = self._queue.resolve(
+                self._report.tick, [one.result for one in batch], time_left=time_left
+            )
+        except (QueueTooSlow, RequestRefused) as error:
+            self._try_fewer(batch, error)
+            return
+        for one, verdict in zip(batch, verdicts, strict=True):
+            self._pending.popleft()
+            self._report.add(one.job, one.result, verdict)
+        self._most = min(self._most * 2, self._ceiling)
+        self._forget_if_empty()
+
+    def _next_batch(self) -> list[_Finished]:
+        batch: list[_Finished] = []
+        size = 0
+        for one in self._pending:
+            size += one.size
+            if batch and (len(batch) >= self._most or size > _BATCH_BYTES):
+                break
+            batch.append(one)
+        return batch
+
+    def _try_fewer(self, batch: list[_Finished], error: QueueTooSlow | RequestRefused) -> None:
+        if isinstance(error, RequestRefused) and (error.sqlstate or "").startswith(_NOT_ABOUT_THE_RESULTS):
+            raise error
+        if len(batch) > 1:
+            self._most = len(batch) // 2
+        if isinstance(error, QueueTooSlow):
             if len(batch) == 1:
-                return [self._resolve_as_retry(*batch[0], error)]
-            return [self._resolve_batch([finished])[0] for finished in batch]
+                self._pending.rotate(-1)  # the others first
+                raise error
+            self._ceiling = self._most
+        elif len(batch) == 1:
+            self._give_up(self._pending.popleft(), error)
 
-    def _resolve_as_retry(
-        self, job: ClaimedJob, result: JobResult, refusal: RequestRefused
-    ) -> ResolveVerdict | None:
+    def _give_up(self, one: _Finished, refusal: RequestRefused) -> None:
         """The database refuses this very result: the attempt fails, with the refusal as its error."""
+        if one.was_refused:
+            log.error("resolve_refused", job_id=one.job.job_id, type=one.job.type, error=refusal)
+            self._forget_if_empty()
+            return  # its lease runs out, which is counted as a crash
         error = redact(f"the result was refused: {refusal}")
-        without_output = dataclasses.replace(result, outcome="retry", output=None, error=error, retry_in=None)
-        try:
-            verdict = self._queue.resolve(self._report.tick, [without_output])[0]
-        except RequestRefused as again:
-            log.error("resolve_refused", job_id=job.job_id, type=job.type, error=again)
-            return None  # its lease runs out, which is counted as a crash
-        self._report.add(job, without_output, verdict)
-        return None
+        failed = dataclasses.replace(one.result, outcome="retry", output=None, error=error, retry_in=None)
+        self._pending.appendleft(_Finished(one.job, failed, len(error), was_refused=True))
+
+    def _forget_if_empty(self) -> None:
+        if not self._pending:
+            self._due = None
+            self._most = self._ceiling = _BATCH
+
+    def _is_full(self) -> bool:
+        return len(self._pending) >= _BATCH or sum(one.size for one in self._pending) >= _BATCH_BYTES

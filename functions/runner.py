@@ -6,6 +6,7 @@ own result, so that the other jobs of a batch never notice.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,11 +16,11 @@ from pydantic import BaseModel, ValidationError
 
 from functions import log
 from functions.clock import Clock
-from functions.context import Decoder, JobContext, named_problems
+from functions.context import Decoder, JobContext
 from functions.errors import HandlerUnavailable, LeaseLost
 from functions.object_store import ObjectStore
 from functions.queue_rows import ClaimedJob, JobResult, OutcomeName
-from functions.redact import redact, storable
+from functions.redact import message_of, named_problems, redact, storable
 from functions.registry import Registry
 from handlers.contract import DEFAULT_TIMEOUT_SECONDS, Handler, Job, Reject, Retry, Snooze
 
@@ -41,16 +42,25 @@ class Attempt:
     clock: Clock = field(repr=False)
 
     def run(self) -> JobResult:
-        """Runs the handler to its outcome."""
+        """Runs the handler to its outcome. Never raises: the tick would wait for a result until its end."""
+        try:
+            return self._outcome()
+        except BaseException as error:  # an outcome that was tampered with, a full disk under the log
+            return self.result("retry", error=f"{type(error).__name__}: {message_of(error)}")
+        finally:
+            with contextlib.suppress(Exception):
+                self.context.close()
+
+    def _outcome(self) -> JobResult:
         try:
             return self.result("done", output=self._call_handler())
         except Reject as outcome:
-            return self.result("failed", error=str(outcome))
+            return self.result("failed", error=message_of(outcome))
         except Retry as outcome:
-            return self.result("retry", error=str(outcome), retry_in=outcome.after)
+            return self.result("retry", error=message_of(outcome), retry_in=outcome.after)
         except Snooze as outcome:
             seconds = max(outcome.seconds, _SHORTEST_SNOOZE_SECONDS)
-            return self.result("snooze", error=str(outcome), retry_in=seconds)
+            return self.result("snooze", error=message_of(outcome), retry_in=seconds)
         except HandlerUnavailable as error:
             log.warning("handler_unavailable", job_id=self.job.job_id, type=self.job.type, error=error)
             return self.result("snooze", error=str(error), retry_in=HANDLER_UNAVAILABLE_SECONDS)
@@ -58,9 +68,7 @@ class Attempt:
             return self.result("release", error=str(error))
         except BaseException as error:  # SystemExit out of a library must not end the worker either
             log.error("handler_raised", exception=error, job_id=self.job.job_id, type=self.job.type)
-            return self.result("retry", error=f"{type(error).__name__}: {error}")
-        finally:
-            self.context.close()
+            return self.result("retry", error=f"{type(error).__name__}: {message_of(error)}")
 
     def give_up(self, *, stopping: bool, budget: float) -> JobResult:
         """Leaves a handler behind whose time is over, and says what that makes of the attempt.

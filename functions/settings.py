@@ -91,8 +91,8 @@ class Settings(BaseModel):
         if value is None:
             return None
         parts = _http_url(value)
-        if parts.path.strip("/") or parts.query:
-            raise ValueError(f"use the bare project URL, without {parts.path or '?' + parts.query}")
+        if parts.username is not None or parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError("use the bare project URL: scheme and host, and nothing before or after them")
         if parts.scheme == "http" and (parts.hostname or "").endswith((".supabase.co", ".supabase.in")):
             raise ValueError("use https, or the key travels in clear text")
         return value.rstrip("/")
@@ -111,7 +111,9 @@ class Settings(BaseModel):
 
     @field_validator("supabase_secret_key", "supabase_service_role_key")
     @classmethod
-    def _not_a_public_key(cls, value: SecretStr | None) -> SecretStr | None:
+    def _secret_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().isascii():
+            raise ValueError("it has a character that no key has; copy it again")
         if value is not None and _is_public_key(value.get_secret_value()):
             raise ValueError("this is the public key; the function needs the secret one (sb_secret_...)")
         return value
@@ -163,8 +165,8 @@ def variables() -> list[Variable]:
 
 
 def _present(values: Mapping[str, str | None]) -> dict[str, str]:
-    """An empty variable counts as one that is not set."""
-    return {name: value for name, value in values.items() if value}
+    """An empty variable counts as one that is not set; what surrounds a value was pasted with it."""
+    return {name: value.strip() for name, value in values.items() if value and value.strip()}
 
 
 def _explain(error: ValidationError) -> str:
@@ -180,7 +182,7 @@ def _explain(error: ValidationError) -> str:
 
 def _http_url(value: str) -> SplitResult:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError("it has to be a URL such as https://example.com")
     return parts
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import queue as queues
 import threading
-from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
@@ -20,15 +19,17 @@ from uuid import uuid4
 from functions import log
 from functions.clock import Clock, SystemClock
 from functions.errors import CrontickError, QueueUnavailable
+from functions.heartbeat import Heartbeat
+from functions.held_jobs import HeldJobs
 from functions.job_queue import JobQueue
-from functions.queue_rows import ClaimedJob, JobResult, Lease, LeaseVerdict
+from functions.queue_rows import ClaimedJob, JobResult
 from functions.results import Results
 from functions.runner import Attempt, Runner, Start, start_thread
 from functions.tick_options import TickOptions
 from functions.tick_report import TickReport
+from functions.tick_time import TickTime
 
 _CLAIM_AGAIN_SECONDS = 5.0  # after a claim that did not fill its batch, while other jobs still run
-_PROGRESS_SECONDS = 2.0  # reported progress is worth an early heartbeat, but no more often than this
 
 
 def run_tick(
@@ -48,17 +49,16 @@ def run_tick(
 
     Nothing is lost then: the leases run out and the jobs are claimed again.
     """
+    clock = clock or SystemClock()
     tick = _Tick(
         queue=queue,
         runner=runner,
         options=options,
-        stop=stop,
-        clock=clock or SystemClock(),
+        clock=clock,
+        time=TickTime(clock, stop, budget, shutdown_seconds=shutdown_seconds, lease_seconds=lease_seconds),
         start=start,
-        budget=budget,
         slots=1 if options.delay_seconds else concurrency,
         lease_seconds=lease_seconds,
-        shutdown_seconds=shutdown_seconds,
     )
     return tick.run()
 
@@ -68,182 +68,173 @@ class _Tick:
     queue: JobQueue
     runner: Runner
     options: TickOptions
-    stop: threading.Event
     clock: Clock
+    time: TickTime
     start: Start
-    budget: float
     slots: int
     lease_seconds: int
-    shutdown_seconds: float
 
     def __post_init__(self) -> None:
         self.report = TickReport(tick=uuid4())
         self.results = Results(self.queue, self.report, self.clock)
         self.inbox: queues.SimpleQueue[tuple[Attempt, JobResult]] = queues.SimpleQueue()
-        self.waiting: deque[ClaimedJob] = deque()
-        self.running: dict[int, Attempt] = {}
+        self.held = HeldJobs()
         self.longest: dict[str, float] = {}  # seconds per job type, as seen in this tick
-        self.began = self.beat = self.next_start = self.next_claim = self.clock.now()
-        self.ends = self.began + self.budget
-        self.stopping = False
+        self.heartbeat = Heartbeat(
+            self.queue, self.held, self.report, self.clock, self.time, self.lease_seconds
+        )
+        self.next_start = self.next_claim = self.time.began
         self.claiming = True  # False: this tick claims nothing more
+        self.is_last_call = False
 
     def run(self) -> TickReport:
-        if not self.stop.is_set():
-            self._claim()
-            if not self.waiting and not self.options.force and self.queue.is_paused():
-                self.report.status = "paused"
         try:
-            while self.waiting or self.running or self.results:
+            if not self.time.notice_stop():
+                self._claim()
+                if not (self.held or self.options.force) and self._is_paused():
+                    self.report.status = "paused"
+            while self.held or self.results:
                 self._step()
         finally:
-            for attempt in self.running.values():
-                attempt.context.abandon("its tick ended")
-        self.report.log(seconds=self.clock.now() - self.began)
+            self._let_go()
+        self.report.log(seconds=self.clock.now() - self.time.began)
         return self.report
 
     def _step(self) -> None:
         self._notice_stop()
         self._start_jobs()
-        if item := self.clock.wait(self.inbox, self._seconds_to_next_event()):
-            self._receive(*item)
+        for attempt, result in self.clock.wait(self.inbox, self._seconds_to_next_event()):
+            self._receive(attempt, result)
         self._stop_overdue()
-        self._heartbeat()
+        self.heartbeat.beat()
         self._resolve()
         self._claim_more()
 
+    def _is_paused(self) -> bool:
+        return self.queue.is_paused(time_left=self.time.for_one_call())
+
     def _notice_stop(self) -> None:
-        if self.stop.is_set() and not self.stopping:
-            self.stopping = True
+        if self.time.notice_stop():
             self.claiming = False
-            self.ends = min(self.ends, self.clock.now() + self.shutdown_seconds)
-            for attempt in self.running.values():
-                attempt.context.deadline = min(attempt.context.deadline, self.ends)
+            self.held.end_by(self.time.ends)
 
     def _claim_more(self) -> None:
         """Claims again when a slot would stay empty. Trouble with that ends the claiming, not the tick."""
-        free = not self.waiting and len(self.running) < self.slots
-        if not (free and self.claiming and self.next_claim <= self.clock.now() < self.ends):
+        self._notice_stop()
+        free = not self.held.waiting and len(self.held.running) < self.slots
+        if not (free and self.claiming and self.next_claim <= self.clock.now() < self.time.ends):
             return
         try:
             self._claim()
         except CrontickError as error:
             self.claiming = False
             log.warning("claim_failed", tick=self.report.tick, error=error)
-        self._start_jobs()
 
     def _claim(self) -> None:
+        options = self.options
         jobs = self.queue.claim(
             self.report.tick,
-            batch_size=self.options.limit,
+            batch_size=options.limit,
             lease_seconds=self.lease_seconds,
-            types=self.options.types,
-            force=self.options.force,
+            types=options.types,
+            force=options.force,
+            held=self.held.ids() + self.results.ids(),
+            time_left=self.time.for_one_call(),
         )
-        self.waiting.extend(jobs)
-        full = len(jobs) >= self.options.limit
+        self.held.add(jobs)
+        full = len(jobs) >= options.limit
         self.next_claim = self.clock.now() + (0.0 if full else _CLAIM_AGAIN_SECONDS)
-        self.claiming = self.options.drain and not self.options.delay_seconds
+        self.claiming = options.drain and not options.delay_seconds
 
     def _start_jobs(self) -> None:
-        now = self.clock.now()
-        if self.stopping or now >= self.ends:
+        now, held = self.clock.now(), self.held
+        if self.time.stopping or now >= self.time.ends:
             self._release_waiting()
-        while self.waiting and len(self.running) < self.slots and now >= self.next_start:
-            if self.ends - now < self.longest.get(self.waiting[0].type, 0.0):
+        while held.waiting and len(held.running) < self.slots and now >= self.next_start:
+            if self.time.ends - now < self.longest.get(held.waiting[0].type, 0.0):
                 self.claiming = False  # or what is released here would be claimed again at once
                 self._release_waiting()
                 return
-            job = self.waiting.popleft()
-            attempt = self.running[job.job_id] = self.runner.attempt(job, tick_ends=self.ends)
+            self._start_job(held.waiting.popleft())
+
+    def _start_job(self, job: ClaimedJob) -> None:
+        attempt = self.held.running[job.job_id] = self.runner.attempt(job, tick_ends=self.time.ends)
+        try:
             self.start(partial(self._run_in_thread, attempt))
+        except RuntimeError as error:  # no thread to be had: the jobs are better off with another worker
+            log.error("thread_not_started", tick=self.report.tick, job_id=job.job_id, error=error)
+            self.claiming = False
+            self.held.finish(attempt)
+            self.results.add(job, attempt.result("release", error=f"its worker has no thread left: {error}"))
+            self._release_waiting()
 
     def _run_in_thread(self, attempt: Attempt) -> None:
         self.inbox.put((attempt, attempt.run()))
 
     def _release_waiting(self) -> None:
-        for job in self.waiting:
+        self._release(self.held.take_waiting())
+
+    def _release(self, jobs: list[ClaimedJob]) -> None:
+        for job in jobs:
             self.results.add(job, JobResult(job.job_id, job.lease_token, "release"))
-        self.waiting.clear()
 
     def _seconds_to_next_event(self) -> float:
-        moments = [self.ends, self._next_beat()]
-        moments += [attempt.context.deadline for attempt in self.running.values()]
+        if not self.held:
+            return 0.0
+        moments = [self.time.ends, self.heartbeat.due]
+        moments += [attempt.context.deadline for attempt in self.held.running.values()]
         if self.results.due is not None:
             moments.append(self.results.due)
-        if self.waiting and len(self.running) < self.slots:
-            moments.append(self.next_start)
-        if self.claiming and not self.waiting and len(self.running) < self.slots:
-            moments.append(self.next_claim)
-        if self._idle():
-            return 0.0
+        if len(self.held.running) < self.slots:
+            if self.held.waiting:
+                moments.append(self.next_start)
+            elif self.claiming:
+                moments.append(self.next_claim)
         return max(min(moments) - self.clock.now(), 0.0)
 
     def _receive(self, attempt: Attempt, result: JobResult) -> None:
-        if self.running.get(attempt.job.job_id) is not attempt:
+        if not self.held.finish(attempt):
             log.debug("late_result_dropped", job_id=attempt.job.job_id, type=attempt.job.type)
             return
-        seconds = self.clock.now() - attempt.started
+        seconds = (result.duration_ms or 0) / 1000
         self.longest[attempt.job.type] = max(self.longest.get(attempt.job.type, 0.0), seconds)
         self.next_start = self.clock.now() + self.options.delay_seconds
-        del self.running[attempt.job.job_id]
         self.results.add(attempt.job, result)
 
     def _stop_overdue(self) -> None:
         """Gives up on handlers whose time is over; they hear of it at their next call of the context."""
-        now = self.clock.now()
-        for attempt in [one for one in self.running.values() if now >= one.context.deadline]:
-            del self.running[attempt.job.job_id]
-            self.results.add(attempt.job, attempt.give_up(stopping=self.stopping, budget=self.budget))
-
-    def _next_beat(self) -> float:
-        eager = any(attempt.context.has_progress for attempt in self.running.values())
-        every = self.lease_seconds / 3
-        return self.beat + (min(_PROGRESS_SECONDS, every) if eager else every)
-
-    def _heartbeat(self) -> None:
-        """Extends everything we hold, and drops what is ours no more."""
-        if self.clock.now() < self._next_beat() or not (self.waiting or self.running):
-            return
-        leases = [Lease(job.job_id, job.lease_token) for job in self.waiting]
-        leases += [
-            Lease(attempt.job.job_id, attempt.job.lease_token, attempt.context.take_progress())
-            for attempt in self.running.values()
-        ]
-        try:
-            verdicts = self.queue.extend(self.report.tick, leases, lease_seconds=self.lease_seconds)
-        except CrontickError as error:
-            log.warning("heartbeat_failed", tick=self.report.tick, error=error)
-            verdicts = []
-        self.beat = self.clock.now() - (0 if verdicts else self.lease_seconds / 3 - _PROGRESS_SECONDS)
-        for verdict in verdicts:
-            if verdict.verdict != "ok":
-                self._drop(verdict)
-
-    def _drop(self, verdict: LeaseVerdict) -> None:
-        attempt = self.running.pop(verdict.job_id, None)
-        job = attempt.job if attempt else next(job for job in self.waiting if job.job_id == verdict.job_id)
-        if attempt:
-            attempt.context.abandon(f"it was {verdict.verdict}")
-        else:
-            self.waiting.remove(job)
-        if verdict.verdict == "cancelled":
-            self.report.add_cancelled(job)
-        else:
-            log.warning("lease_lost", tick=self.report.tick, job_id=job.job_id, type=job.type)
+        for attempt in self.held.take_overdue(self.clock.now()):
+            self.results.add(
+                attempt.job, attempt.give_up(stopping=self.time.stopping, budget=self.time.budget)
+            )
 
     def _resolve(self) -> None:
-        """Resolves when the batch is complete or has waited long enough; children become claimable then."""
-        if not self.results or not (self._idle() or self.results.is_due()):
+        """Resolves a batch when it is complete or has waited long enough; children become claimable then."""
+        if not self.results or not (self.results.is_due() or not self.held):
             return
+        if self.is_last_call:
+            raise QueueUnavailable(
+                f"{len(self.results)} results could not be resolved in time; their jobs will be claimed again"
+            )
+        self.is_last_call = self.time.is_over()
         try:
-            self.results.resolve()
-            self.next_claim = self.clock.now()
-        except QueueUnavailable as error:
-            if self._idle():
+            self.results.resolve_batch(self.time.for_one_call())
+        except CrontickError as error:
+            if not self.held:
                 raise
             log.warning("resolve_failed", tick=self.report.tick, error=error)
             self.results.postpone()
+        else:
+            if not self.results:
+                self.next_claim = self.clock.now()
 
-    def _idle(self) -> bool:
-        return not (self.running or self.waiting)
+    def _let_go(self) -> None:
+        """If something raised while jobs were held: gives them back, should the database let us."""
+        if not self.held:
+            return
+        self._release(self.held.drop_all("its tick ended"))
+        try:
+            while self.results and not self.time.is_over():
+                self.results.resolve_batch(self.time.for_one_call())
+        except CrontickError as error:
+            log.warning("release_failed", tick=self.report.tick, error=error)

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from functions.clock import Item
+from functions.clock import Item, taken
 from functions.errors import HandlerUnavailable
 from functions.job_queue import JobQueue
 from functions.queue_rows import ClaimedJob, JobResult, Lease, LeaseVerdict, ResolveVerdict
 from functions.registry import Registry
+from functions.repetition import TimeLeft
 from functions.supabase_client import SupabaseClient
 from handlers.contract import Decoded, Handler
 
@@ -31,6 +32,7 @@ class FakeClock:
     def __init__(self) -> None:
         self.time = 1000.0
         self._actions: list[tuple[float, Callable[[], None]]] = []
+        self._waited_until = 0.0
         self._idle_waits = 0
 
     def now(self) -> float:
@@ -44,25 +46,34 @@ class FakeClock:
         self._actions.append((self.time + seconds, action))
         self._actions.sort(key=lambda one: one[0])
 
-    def wait(self, inbox: queue.SimpleQueue[Item], seconds: float) -> Item | None:
+    def wait(self, inbox: queue.SimpleQueue[Item], seconds: float) -> list[Item]:
         if not inbox.empty():
-            return inbox.get()
+            return taken(inbox)
         target = self.time + seconds
-        self._idle_waits = 0 if seconds > 0 else self._idle_waits + 1
-        assert self._idle_waits < 5, "the tick spins without waiting"
+        self._idle_waits = 0 if target > self._waited_until else self._idle_waits + 1
+        self._waited_until = target
+        assert self._idle_waits < 10, "the tick spins without waiting"
         if self._actions and self._actions[0][0] <= target:
             target, action = self._actions.pop(0)
             self.time = max(self.time, target)
             action()
         self.time = max(self.time, target)
-        return None
+        return []
 
 
 class FakeQueue(JobQueue):
-    """Hands out prepared batches and remembers what it was told. Errors can be put in a method's way."""
+    """Hands out prepared batches and remembers what it was told.
 
-    def __init__(self, *batches: Sequence[ClaimedJob]) -> None:
+    Errors can be put in a method's way (None: not this time), and its calls can take time.
+    """
+
+    def __init__(
+        self, *batches: Sequence[ClaimedJob], clock: FakeClock | None = None, **seconds: float
+    ) -> None:
         super().__init__(client())
+        self._clock = clock
+        self._seconds = seconds  # how long a call of each method takes
+        self.time_left: dict[str, list[float]] = {}  # what each method was given
         self.batches = list(batches)
         self.paused = False
         self.calls: list[tuple[UUID, int | None]] = []  # who extended or resolved, and for how long
@@ -71,26 +82,43 @@ class FakeQueue(JobQueue):
         self.resolve_calls: list[list[JobResult]] = []
         self.extended: list[list[Lease]] = []
         self.verdicts: dict[int, ResolveVerdict] = {}
-        self.lease_verdicts: dict[int, str] = {}
+        self.lease_verdicts: dict[int, str | None] = {}  # None: the answer leaves that job out
         self.errors: dict[str, list[Exception | None]] = {}
+        self.refused: Callable[[Sequence[JobResult]], Exception | None] = lambda _: None
+        self.when_called: Callable[[str], None] = lambda _: None
         self.when_resolved: Callable[[], None] = lambda: None
 
-    def claim(self, worker_id: UUID, **asked: Any) -> list[ClaimedJob]:
-        self._trouble("claim")
+    def claim(self, worker_id: UUID, *, time_left: TimeLeft | None = None, **asked: Any) -> list[ClaimedJob]:
+        self._called("claim", time_left)
         self.claims.append({"worker_id": worker_id, **asked})
         return list(self.batches.pop(0)) if self.batches else []
 
-    def extend(self, worker_id: UUID, leases: Sequence[Lease], *, lease_seconds: int) -> list[LeaseVerdict]:
+    def extend(
+        self,
+        worker_id: UUID,
+        leases: Sequence[Lease],
+        *,
+        lease_seconds: int,
+        time_left: TimeLeft | None = None,
+    ) -> list[LeaseVerdict]:
         self.calls.append((worker_id, lease_seconds))
-        self._trouble("extend")
+        self._called("extend", time_left)
         self.extended.append(list(leases))
-        verdicts = [(one.job_id, self.lease_verdicts.get(one.job_id, "ok")) for one in leases]
-        return [LeaseVerdict.model_validate({"job_id": job_id, "verdict": said}) for job_id, said in verdicts]
+        verdicts = {one.job_id: "ok" for one in leases} | self.lease_verdicts
+        return [
+            LeaseVerdict.model_validate({"job_id": job_id, "verdict": said})
+            for job_id, said in verdicts.items()
+            if said
+        ]
 
-    def resolve(self, worker_id: UUID, results: Sequence[JobResult]) -> list[ResolveVerdict]:
+    def resolve(
+        self, worker_id: UUID, results: Sequence[JobResult], *, time_left: TimeLeft | None = None
+    ) -> list[ResolveVerdict]:
         self.calls.append((worker_id, None))
         self.resolve_calls.append(list(results))
-        self._trouble("resolve")
+        self._called("resolve", time_left)
+        if error := self.refused(results):
+            raise error
         self.resolved += results
         self.when_resolved()
         return [
@@ -99,13 +127,19 @@ class FakeQueue(JobQueue):
             for one in results
         ]
 
-    def is_paused(self) -> bool:
+    def is_paused(self, *, time_left: TimeLeft | None = None) -> bool:
+        self._called("is_paused", time_left)
         return self.paused
 
     def outcomes(self) -> dict[int, str]:
         return {one.job_id: one.outcome for one in self.resolved}
 
-    def _trouble(self, method: str) -> None:
+    def _called(self, method: str, time_left: TimeLeft | None) -> None:
+        assert time_left, "the tick bounds each of its calls"
+        self.time_left.setdefault(method, []).append(time_left())
+        self.when_called(method)
+        if self._clock:
+            self._clock.advance(self._seconds.get(method, 0.0))
         planned = self.errors.get(method) or [None]
         error = planned.pop(0)
         if error is not None:

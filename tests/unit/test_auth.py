@@ -28,6 +28,16 @@ def test_either_header_may_carry_any_live_secret(secret: str, header: str) -> No
     assert is_authorized(Headers([headers[header]]), SETTINGS)
 
 
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+def test_the_scheme_is_bearer_in_any_case(scheme: str) -> None:
+    assert is_authorized(Headers([("Authorization", f"{scheme} cron-now")]), SETTINGS)
+
+
+def test_blanks_around_a_secret_do_not_count() -> None:
+    assert is_authorized(Headers([("Authorization", "Bearer  cron-now \t")]), SETTINGS)
+    assert is_authorized(Headers([("X-Job-Runner-Secret", " cron-now\t")]), SETTINGS)
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -53,10 +63,12 @@ def test_one_right_header_is_enough_beside_a_wrong_one() -> None:
     assert is_authorized(headers, SETTINGS)
 
 
-def test_a_secret_beyond_ascii_is_compared_by_its_bytes() -> None:
-    settings = load_settings({"CRON_SECRET": "schlüssel"} | ON_CLOUD_RUN)
-    as_wsgi_gives_it = "schlüssel".encode().decode("latin-1")
+@pytest.mark.parametrize("secret", ["schlüssel", "voilà"])  # à ends in a byte that Latin-1 calls a space
+def test_a_secret_beyond_ascii_is_compared_by_its_bytes(secret: str) -> None:
+    settings = load_settings({"CRON_SECRET": secret} | ON_CLOUD_RUN)
+    as_wsgi_gives_it = secret.encode().decode("latin-1")
     assert is_authorized(Headers([("Authorization", f"Bearer {as_wsgi_gives_it}")]), settings)
+    assert is_authorized(Headers([("X-Job-Runner-Secret", as_wsgi_gives_it)]), settings)
 
 
 def test_without_a_configured_secret_everybody_is_refused_and_the_log_says_what_to_set(

@@ -1,9 +1,10 @@
-"""The commands that talk to a project, against an HTTP that answers as Supabase and the function do."""
+"""The commands that talk to a project, against an HTTP that answers as Supabase does."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -11,17 +12,17 @@ import pytest
 import respx
 from typer.testing import CliRunner, Result
 
-from functions.cli import app
+from functions.cli import app, connection
 from tests.unit.cli_rows import file_status, job
 
 URL = "http://supabase.test"
 FUNCTION = "http://function.test/"
-HEALTH = {"processing_enabled": True, "counts": {"done": 3, "failed": 1}, "due": 0}
 
 
 @pytest.fixture(autouse=True)
 def configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(connection, "REPOSITORY", tmp_path)  # the real one may have a local Supabase running
     monkeypatch.setenv("SUPABASE_URL", URL)
     monkeypatch.setenv("SUPABASE_SECRET_KEY", "sb_secret_x")
     monkeypatch.setenv("JOB_QUEUE_WORKER_ENDPOINT", FUNCTION)
@@ -38,11 +39,6 @@ def crontick(*arguments: str, stdin: str | None = None) -> Result:
     return CliRunner().invoke(app, list(arguments), input=stdin)
 
 
-def tick_answer(**changes: object) -> dict[str, object]:
-    result = {"id": 17, "status": "done", "attempts": 1, "lastError": None}
-    return {"status": "ok", "processed": 1, "succeeded": 1, "failed": 0, "results": [result]} | changes
-
-
 def test_every_command_has_help_with_an_example() -> None:
     commands = [command.callback.__name__ for command in app.registered_commands if command.callback]
     assert set(commands) == {"up", "upload", "tick", "run", "enqueue", "status", "reset", "demo"}
@@ -51,65 +47,6 @@ def test_every_command_has_help_with_an_example() -> None:
         assert shown.exit_code == 0
         assert "Example:" in shown.output
         assert f"crontick {name}" in shown.output.split("Example:")[1]
-
-
-def test_tick_sends_the_secret_and_its_options_and_shows_the_results(http: respx.MockRouter) -> None:
-    route = http.post(FUNCTION).respond(json=tick_answer())
-    done = crontick(
-        "tick", "--limit", "5", "--delay", "100", "--types", "create_cards, analyze_file", "--no-drain"
-    )
-    assert done.exit_code == 0
-    assert "17" in done.output
-    request = route.calls.last.request
-    assert request.headers["x-job-runner-secret"] == "open sesame"
-    assert json.loads(request.content) == {
-        "limit": 5,
-        "delay": 100,
-        "types": ["create_cards", "analyze_file"],
-        "force": False,
-        "drain": False,
-    }
-
-
-def test_tick_prints_nothing_but_json_when_asked(http: respx.MockRouter) -> None:
-    http.post(FUNCTION).respond(json=tick_answer())
-    assert json.loads(crontick("tick", "--json").stdout) == tick_answer()
-
-
-def test_tick_uses_the_cron_secret_when_there_is_no_other(
-    http: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("JOB_QUEUE_RUNNER_SECRET")
-    monkeypatch.setenv("CRON_SECRET", "tick tock")
-    route = http.post(FUNCTION).respond(json=tick_answer())
-    assert crontick("tick").exit_code == 0
-    assert route.calls.last.request.headers["Authorization"] == "Bearer tick tock"
-
-
-def test_a_failed_job_makes_tick_fail(http: respx.MockRouter) -> None:
-    http.post(FUNCTION).respond(json=tick_answer(succeeded=0, failed=1))
-    done = crontick("tick")
-    assert done.exit_code == 1
-    assert "1 of 1 jobs did not succeed" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (httpx.Response(401), "compare JOB_QUEUE_RUNNER_SECRET"),
-        (httpx.Response(503, json={"status": "error", "error": "no database"}), "no database"),
-        (httpx.Response(200, text="<html>"), "not as a tick does"),
-        (httpx.ConnectError("connection refused"), "cannot reach the function"),
-    ],
-)
-def test_tick_says_what_is_wrong_and_what_to_do(
-    http: respx.MockRouter, answer: httpx.Response | Exception, said: str
-) -> None:
-    http.post(FUNCTION).mock(side_effect=[answer])
-    done = crontick("tick")
-    assert done.exit_code == 1
-    assert said in done.stderr
-    assert "open sesame" not in done.output
 
 
 @pytest.mark.parametrize(
@@ -172,29 +109,6 @@ def test_what_the_database_refuses_is_passed_on(http: respx.MockRouter) -> None:
     assert "Bad-Type is not a job type" in done.stderr
 
 
-def test_status_shows_dead_letters_with_their_error_and_next_step(http: respx.MockRouter) -> None:
-    letter = {
-        "id": 17,
-        "org_id": "demo",
-        "type": "create_cards",
-        "attempts": 5,
-        "last_error": "the PDF is \x1b[2Jencrypted",
-    }
-    letter |= {"completed_at": "2026-11-22T12:00:00Z", "file": {"bucket_id": "ingest", "path": "demo/a.pdf"}}
-    files = [file_status(jobs=[job(status="queued", attempts=1, error="no network")]).model_dump(mode="json")]
-    http.post(f"{URL}/rest/v1/rpc/queue_health").respond(json=HEALTH)
-    http.get(f"{URL}/rest/v1/file_status").respond(json=files)
-    http.get(f"{URL}/rest/v1/jobs").respond(json=[letter])
-    done = crontick("status")
-    assert done.exit_code == 0
-    assert "encrypted" in done.stdout
-    assert "\x1b[2J" not in done.stdout
-    assert "select public.retry_job(17);" in done.stdout
-    assert "will retry" in done.stdout
-    as_json = json.loads(crontick("status", "--json").stdout)
-    assert as_json["dead_letters"][0]["file"]["path"] == "demo/a.pdf"
-
-
 def mock_upload(http: respx.MockRouter, status: str, error: str | None = None) -> respx.Route:
     found = file_status(path="demo/n.md", status=status, jobs=[job(status=status, error=error)])
     http.get(f"{URL}/storage/v1/object/info/ingest/demo/n.md").respond(json={"version": "v1"})
@@ -243,7 +157,18 @@ def test_a_project_that_cannot_be_reached_is_named(http: respx.MockRouter, tmp_p
     assert f"cannot reach Supabase at {URL}" in done.stderr
 
 
-def test_reset_asks_nobody_where_nobody_can_answer() -> None:
-    done = crontick("reset")
+@pytest.mark.parametrize(
+    "command", [["status"], ["upload", "n.md"], ["enqueue", "t", "--org", "demo"], ["run"]]
+)
+def test_without_a_project_the_first_advice_is_to_start_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str]
+) -> None:
+    (tmp_path / "n.md").write_text("# Ice")
+    monkeypatch.delenv("SUPABASE_URL")
+    done = crontick(*command)
     assert done.exit_code == 2
-    assert "--yes" in done.stderr
+    assert done.stderr.index("crontick up") < done.stderr.index("API settings")
+
+
+def test_the_version_is_the_installed_packages() -> None:
+    assert crontick("--version").stdout == f"crontick {version('crontick')}\n"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import respx
@@ -13,7 +15,7 @@ from typer.testing import CliRunner
 
 from functions.cli import app, local
 from functions.cli.demo import SAMPLES
-from functions.cli.local import Leg, LocalSupabase, Process
+from functions.cli.local import Leg, LocalSupabase, OutdatedData, Process
 from tests.unit.cli_rows import at, card, file_status, job, job_row, run
 
 URL = "http://supabase.test"
@@ -87,6 +89,7 @@ def test_the_demo_ends_well_when_every_file_is_done_and_writes_a_report(
     assert code == 0
     assert str(tmp_path / "out" / "r.html") in said.replace("\n", "")
     assert "What is ice?" in (tmp_path / "out" / "r.html").read_text()
+    assert "1 file, 1 card, " in said
 
 
 def test_the_demo_fails_with_the_file_and_its_error_and_still_writes_the_report(
@@ -97,6 +100,7 @@ def test_the_demo_fails_with_the_file_and_its_error_and_still_writes_the_report(
     code, said, error = crontick("demo", "n.md", "--report", "r.html", "--json")
     assert code == 1
     assert "n.md: failed, analyze_file: the PDF is encrypted" in error
+    assert f"The report shows each error and its next step: {tmp_path / 'r.html'}" in error
     facts = json.loads(said)
     assert (facts["ok"], facts["files"][0]["status"], facts["files"][0]["cards"]) == (False, "failed", 1)
     assert Path(facts["report"]).exists()
@@ -134,3 +138,53 @@ def test_up_never_shows_the_secret_key_but_where_it_is(tmp_path: Path) -> None:
         _, said, error = crontick("up", "--directory", str(tmp_path / "d"), *options)
         assert "sb_secret_hush" not in said + error
     assert json.loads(said)["env_file"] == str(tmp_path / "d" / "env")
+
+
+@pytest.fixture
+def outdated(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Leg, ...]]:
+    """Data that other migrations made, until a reset; the resets."""
+    start = local.started
+    resets: list[tuple[Leg, ...]] = []
+
+    @contextmanager
+    def started(*arguments: Any) -> Iterator[Any]:
+        if not resets:
+            raise OutdatedData("20_x.sql has changed", "Throw it away")
+        with start(*arguments) as running:
+            yield running
+
+    monkeypatch.setattr(local, "started", started)
+    monkeypatch.setattr(local, "reset", lambda _directory, *legs: resets.append(legs))
+    return resets
+
+
+def test_the_demo_starts_afresh_when_other_migrations_made_the_data_of_its_leg(
+    project: respx.MockRouter, tmp_path: Path, outdated: list[tuple[Leg, ...]]
+) -> None:
+    having(project, "done")
+    (tmp_path / "n.md").write_text("# Ice")
+    code, said, _ = crontick("demo", "n.md", "--report", "r.html")
+    assert code == 0
+    assert "starting afresh" in said
+    assert outdated == [(Leg.wheel,)]
+
+
+def test_up_keeps_data_that_other_migrations_made(outdated: list[tuple[Leg, ...]]) -> None:
+    code, _, error = crontick("up")
+    assert (code, outdated) == (1, [])
+    assert "has changed" in error
+
+
+def test_a_name_that_is_not_utf8_reaches_report_and_json(project: respx.MockRouter, tmp_path: Path) -> None:
+    having(project, "done")
+    name = os.fsdecode(b"caf\xe9.md")
+    (tmp_path / name).write_text("# Ice")
+    code, said, _ = crontick("demo", name, "--report", "r.html", "--json")
+    assert code == 0
+    assert json.loads(said)["files"][0]["name"] == "caf\N{REPLACEMENT CHARACTER}.md"
+    assert "caf\N{REPLACEMENT CHARACTER}.md" in (tmp_path / "r.html").read_text("utf-8")
+
+
+def test_up_says_how_to_reach_the_database(tmp_path: Path) -> None:
+    _, said, _ = crontick("up", "--directory", str(tmp_path))
+    assert 'psql "$DATABASE_URL"' in said

@@ -97,3 +97,19 @@ def test_a_watch_ends_when_the_time_is_up(respx_mock: respx.MockRouter) -> None:
 )
 def test_sizes_read_well(size: int | None, text: str) -> None:
     assert size_text(size) == text
+
+
+def test_cards_come_in_the_order_in_which_a_reader_meets_what_they_quote(
+    respx_mock: respx.MockRouter,
+) -> None:
+    places = {"later page": (2, "Ice floats"), "second": (1, "It is  cold."), "first": (1, "Ice is water.")}
+    cards = [card(front=front, source={"page": p, "quote": q}) for front, (p, q) in places.items()]
+    content = [{"text": "Ice is\nwater. It is"}, {"text": "cold."}, {"text": "Ice floats"}]
+    analysis = {"file_id": 1, "kind": "pdf", "content": content}
+    respx_mock.get(f"{URL}/rest/v1/cards").respond(json=[one.model_dump(mode="json") for one in cards])
+    respx_mock.get(f"{URL}/rest/v1/file_analyses").respond(json=[analysis])
+    for table in ("thumbnails", "jobs"):
+        respx_mock.get(f"{URL}/rest/v1/{table}").respond(json=[])
+    with connect(URL, "sb_secret_x") as supabase:
+        (found,) = files.results(supabase, [file_status()])
+    assert [one.front for one in found.cards] == ["first", "second", "later page"]

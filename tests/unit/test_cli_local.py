@@ -3,14 +3,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from functions.cli import local
-from functions.cli.local import Leg
+from functions.cli.local import Leg, OutdatedData
 from functions.cli.terminal import Misuse, Problem
+from scripts.local_supabase.__main__ import keep_this_machine_off_proxies
 
 FACTS = {
     "leg": "wheel",
@@ -123,3 +125,49 @@ def test_a_reset_that_fails_says_why(program: Program) -> None:
 def test_only_the_wheel_leg_ticks_by_the_second() -> None:
     assert local.default_schedule(Leg.wheel) == "2 seconds"
     assert local.default_schedule(Leg.debian) == "* * * * *"
+
+
+def test_data_that_other_files_made_is_told_apart_and_the_way_out_can_be_typed(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program("import sys; print('20_x.sql has changed', file=sys.stderr); sys.exit(3)\n")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(OutdatedData, match=r"20_x\.sql has changed") as caught:
+        start()
+    path, verb = caught.value.advice.rpartition(": ")[2].split()
+    assert Path(path).samefile(Path(sys.executable).with_name("crontick"))
+    assert verb == "reset"
+
+
+def test_a_stack_that_somebody_else_stopped_did_not_fail(program: Program) -> None:
+    program(ANNOUNCE + "import sys; print('A reset stops it.', file=sys.stderr)\n")
+    with local.started(Leg.wheel, "2 seconds", Path("/data"), lambda _: None) as (_, process):
+        process._process.wait(timeout=10)
+        with pytest.raises(Problem) as caught:
+            process.require_running()
+    assert caught.value.what == "the local Supabase was stopped:\n  A reset stops it."
+
+
+def test_a_reset_may_be_of_one_leg(program: Program) -> None:
+    folder = program("import sys; open('arguments', 'w').write(' '.join(sys.argv[1:]))\n")
+    local.reset(Path("/data"), Leg.debian)
+    assert (folder / "arguments").read_text() == "reset --directory /data --leg debian"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        (None, "", "127.0.0.1,localhost"),
+        ("NO_PROXY", "intra.net", "intra.net,127.0.0.1,localhost"),
+        ("no_proxy", "*", "*"),
+    ],
+)
+def test_what_the_stack_starts_goes_past_proxies_to_this_machine(
+    monkeypatch: pytest.MonkeyPatch, name: str | None, value: str, expected: str
+) -> None:
+    for variable in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(variable, "")
+    if name:
+        monkeypatch.setenv(name, value)
+    keep_this_machine_off_proxies()
+    assert os.environ["no_proxy"] == expected

@@ -44,3 +44,10 @@ def test_all_files_share_the_axis_that_the_slowest_one_needs() -> None:
     assert scale.seconds == 9
     assert [label for _, label in scale.ticks()] == ["0 s", "2 s", "4 s", "6 s", "8 s"]
     assert [place for place, _ in scale.ticks()][:2] == [0, pytest.approx(22.222)]
+
+
+def test_jobs_that_run_side_by_side_do_not_add_up() -> None:
+    file = result([run(2, 5)])
+    file.runs[2] = [run(3, 6, job_id=2)]
+    assert timeline.waited_and_took(file) == (2, 4)
+    assert timeline.waited_and_took(result()) == (None, None)

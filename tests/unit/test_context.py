@@ -78,6 +78,14 @@ def test_a_file_that_does_not_say_its_size_is_stopped_at_the_limit(
         download(context)
 
 
+def test_a_handler_can_lower_the_limit_for_files_but_not_raise_it(
+    storage: respx.MockRouter, context: JobContext
+) -> None:
+    storage.get(OBJECT).respond(content=b"x" * 1001)
+    with pytest.raises(Reject, match="limit of"):
+        context.download_to_file("ingest", "acme/a photo.png", max_bytes=5000)
+
+
 def not_found() -> httpx.Response:
     body = {"statusCode": "404", "error": "not_found", "message": "Object not found"}
     return httpx.Response(400, json=body)
@@ -118,8 +126,43 @@ def test_an_upload_overwrites_and_says_what_it_is(storage: respx.MockRouter, con
     )
     context.upload("thumbnails", "acme/1/256.webp", b"webp", "image/webp")
     request = route.calls.last.request
-    assert request.headers["x-upsert"] == "true"
-    assert b"Content-Type: image/webp" in request.content
+    sent = {name: request.headers[name] for name in ("x-upsert", "content-type", "authorization")}
+    assert sent == {"x-upsert": "true", "content-type": "image/webp", "authorization": f"Bearer {KEY}"}
+    assert request.content == b"webp"
+
+
+@pytest.mark.parametrize(
+    "path", ["acme/../victim/a.pdf", "../a", "acme/..", "acme/./a", ".", "", "/acme/a", "acme//a", "acme/"]
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda context, path: context.download("ingest", path),
+        lambda context, path: context.download_to_file("ingest", path),
+        lambda context, path: context.upload("ingest", path, b"x", "text/plain"),
+    ],
+    ids=["download", "download_to_file", "upload"],
+)
+def test_a_path_that_could_lead_into_another_organisations_folder_is_refused_unsent(
+    call: Any, path: str, context: JobContext
+) -> None:
+    with pytest.raises(Reject, match="rename the file"):
+        call(context, path)
+
+
+def test_a_bucket_cannot_lead_elsewhere_either(context: JobContext) -> None:
+    with pytest.raises(Reject):
+        context.download("..", "acme/a.pdf")
+
+
+def test_a_percent_sign_in_a_name_stays_one_and_never_becomes_a_slash(
+    storage: respx.MockRouter, context: JobContext
+) -> None:
+    route = storage.route(path__regex=".*").respond(json={})
+    context.download("ingest", "acme/..%2f%2e%2e%2fa#")
+    context.upload("ingest", "acme/..%2f%2e%2e%2fa#", b"x", "text/plain")
+    expected = b"/storage/v1/object/ingest/acme/..%252f%252e%252e%252fa%23"
+    assert [call.request.url.raw_path for call in route.calls] == [expected, expected]
 
 
 @pytest.mark.parametrize(

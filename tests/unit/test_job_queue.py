@@ -12,7 +12,7 @@ import httpx
 import pytest
 import respx
 
-from functions.errors import ConfigurationError, QueueUnavailable, RequestRefused
+from functions.errors import AnswerUnknown, ConfigurationError, QueueUnavailable, RequestRefused
 from functions.job_queue import JobQueue
 from functions.queue_rows import JobResult, Lease
 from tests.unit.fakes import KEY, URL, client
@@ -135,12 +135,13 @@ def test_a_refused_key_is_a_matter_of_configuration(
     assert KEY not in str(caught.value)
 
 
-def test_an_answer_in_an_unknown_shape_is_refused_with_the_field(
+def test_an_answer_in_an_unknown_shape_is_no_refusal_and_names_the_field_without_its_value(
     rest: respx.MockRouter, queue: JobQueue
 ) -> None:
     rest.post("/rest/v1/rpc/claim_jobs").respond(json=[{"job_id": "seven"}])
-    with pytest.raises(RequestRefused, match="job_id"):
+    with pytest.raises(AnswerUnknown, match="job_id") as caught:
         claim(queue)
+    assert "seven" not in str(caught.value)
 
 
 def test_results_travel_without_empty_keys_but_with_null_inside_outputs(
@@ -215,6 +216,14 @@ def test_a_pause_is_read_from_the_settings_row(
 ) -> None:
     rest.get("/rest/v1/job_queue_settings").respond(json=[{"processing_enabled": enabled}])
     assert queue.is_paused() is not enabled
+
+
+@pytest.mark.parametrize("rows", [[], [{}], [{"processing_enabled": None}]], ids=str)
+def test_what_does_not_say_paused_is_not_paused(
+    rows: list[object], rest: respx.MockRouter, queue: JobQueue
+) -> None:
+    rest.get("/rest/v1/job_queue_settings").respond(json=rows)
+    assert queue.is_paused() is False
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local_supabase import LocalSupabaseError
 from scripts.local_supabase.database import migration_files, refuse_changed_history
+from scripts.local_supabase.errors import OutdatedDataError
 
 
 @pytest.fixture
@@ -31,5 +31,5 @@ def test_a_changed_or_vanished_migration_asks_for_a_reset(folder: Path, recorded
         {"10": "select 1"}, migration_files(folder)
     )  # an unchanged one beside a new one is fine
 
-    with pytest.raises(LocalSupabaseError, match="crontick reset"):
+    with pytest.raises(OutdatedDataError, match="needs a reset"):
         refuse_changed_history(recorded, migration_files(folder))

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import functions_framework
 import pytest
+from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, NoMoreData
 from werkzeug.test import Client, TestResponse
 
 from functions.errors import ConfigurationError, QueueUnavailable, RequestRefused
@@ -145,10 +146,34 @@ def test_a_chunked_body_above_the_limit_is_refused(http: Client, ticks: Ticks) -
 
 
 @pytest.mark.parametrize(
+    "error", [InvalidChunkSize(b"zz"), ChunkMissingTerminator(b"zz"), NoMoreData()], ids=repr
+)
+def test_a_body_that_is_cut_off_or_wrongly_chunked_is_a_bad_request(
+    http: Client, ticks: Ticks, error: Exception
+) -> None:
+    class Broken(io.BytesIO):
+        def read(self, *_: Any) -> bytes:
+            raise error
+
+        readinto = read  # type: ignore[assignment]
+
+    response = http.post(
+        "/", input_stream=Broken(), headers=SECRET, environ_base={"wsgi.input_terminated": True}
+    )
+    assert (response.status_code, response.json) == (
+        400,
+        {"status": "error", "error": "body: could not be read"},
+    )
+    assert ticks.asked == []
+
+
+@pytest.mark.parametrize(
     ("error", "status", "text"),
     [
         (QueueUnavailable("claim_jobs: cannot be reached"), 503, "claim_jobs: cannot be reached"),
+        (QueueUnavailable("https://x?token=hidden"), 503, "https://x?..."),
         (RequestRefused("claim_jobs was refused"), 500, "claim_jobs was refused"),
+        (RequestRefused("Bearer hidden"), 500, "Bearer ..."),
         (ConfigurationError("SUPABASE_URL is not set"), 500, "SUPABASE_URL is not set"),
         (ValueError("internals"), 500, "the tick failed unexpectedly; the function's log says why"),
     ],

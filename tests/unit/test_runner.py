@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from functions import log
+from functions.context import JobContext
 from functions.queue_rows import ClaimedJob, JobResult
 from functions.runner import Attempt
 from handlers.contract import Context, FilePayload, Handler, Job, Reject, Retry, Snooze
@@ -62,8 +66,10 @@ def test_the_handler_gets_the_job_as_it_was_claimed_with_a_typed_payload() -> No
     [
         (Reject("the file is damaged"), "failed", "the file is damaged", None),
         (Retry("busy", after=30), "retry", "busy", 30),
+        (Retry("busy", after=timedelta(minutes=2)), "retry", "busy", 120),
         (Retry("busy"), "retry", "busy", None),
         (Snooze("at night", seconds=3600), "snooze", "at night", 3600),
+        (Snooze("at noon", seconds=timedelta(hours=2)), "snooze", "at noon", 7200),
         (Snooze("at once", seconds=0), "snooze", "at once", 1),
         (ValueError("no digit"), "retry", "ValueError: no digit", None),
         (SystemExit(3), "retry", "SystemExit: 3", None),
@@ -75,6 +81,58 @@ def test_what_a_handler_raises_is_its_outcome(
 ) -> None:
     result = run(raising(error))
     assert (result.outcome, result.error, result.retry_in) == (outcome, text, retry_in)
+
+
+class UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+def test_an_exception_that_cannot_be_printed_has_an_outcome_all_the_same() -> None:
+    log.configure(stream=io.StringIO())
+    result = run(raising(UnprintableError()))
+    assert (result.outcome, result.error) == (
+        "retry",
+        "UnprintableError: (an exception that cannot be printed)",
+    )
+
+
+def test_an_outcome_that_was_tampered_with_is_an_error_of_the_handler() -> None:
+    snooze = Snooze("later", seconds=1)
+    snooze.seconds = "soon"  # type: ignore[assignment]
+    assert run(raising(snooze)).outcome == "retry"
+
+
+def test_a_private_folder_that_cannot_be_removed_does_not_cost_the_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(JobContext, "close", lambda _: 1 / 0)
+    assert run(doing(lambda: 1)).outcome == "done"
+
+
+def test_a_model_that_a_handler_could_not_build_tells_its_fields_but_not_the_files_content() -> None:
+    stream = io.StringIO()
+    log.configure(stream=stream)
+    card = str(2**32)  # a traceback shows the lines of the source
+
+    def build(*_: Any) -> Output:
+        FilePayload.model_validate({"file_id": f"no {card}", "bucket": {"card": card}})
+        return Output()
+
+    error = run(handler_of(build)).error or ""
+    assert error.startswith("ValidationError: file_id: ")
+    assert card not in error + stream.getvalue()
+    assert '"stack_trace"' in stream.getvalue()
+
+
+@pytest.mark.parametrize(("ran", "outcome"), [(22, "release"), (23, "retry"), (44, "retry")])
+def test_a_job_that_had_half_of_a_ticks_budget_is_charged_when_the_tick_ends(
+    ran: float, outcome: str
+) -> None:
+    clock = FakeClock()
+    attempt = attempt_at(claimed(), doing(lambda: 1), clock)
+    clock.advance(ran)
+    assert attempt.give_up(stopping=False, budget=45).outcome == outcome
 
 
 def test_an_error_carries_no_signed_url_and_is_cut() -> None:

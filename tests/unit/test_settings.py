@@ -33,6 +33,13 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
     assert load(tmp_path, TICK_CONCURRENCY="", CRON_SECRET="").cron_secret is None
 
 
+def test_what_was_pasted_around_a_value_does_not_count(tmp_path: Path) -> None:
+    url, key = " https://a.supabase.co/\n", "sb_secret_x\n"
+    settings = load(tmp_path, SUPABASE_URL=url, SUPABASE_SECRET_KEY=key, CRON_SECRET=" ", PORT="\t90 ")
+    assert settings.supabase() == ("https://a.supabase.co", "sb_secret_x")
+    assert (settings.cron_secret, settings.port) == (None, 90)
+
+
 def test_dotenv_fills_in_what_the_environment_lacks_and_never_overrides_it(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("TICK_CONCURRENCY=2\nLEASE_SECONDS=30\n")
     settings = load(tmp_path, LEASE_SECONDS="60")
@@ -84,6 +91,13 @@ def test_a_missing_variable_is_named_with_a_remedy(tmp_path: Path, missing: str)
         ("SUPABASE_URL", "abcdefgh", "URL"),
         ("SUPABASE_URL", "https://a.supabase.co/rest/v1", "bare project URL"),
         ("SUPABASE_URL", "http://a.supabase.co", "https"),
+        ("SUPABASE_URL", "https://a.supabase.co:port", "Port"),
+        ("SUPABASE_URL", "https://a.supabase.co#x", "bare project URL"),
+        ("SUPABASE_URL", "https://a.supabase.co?x", "bare project URL"),
+        ("SUPABASE_URL", "https://user:word@a.supabase.co", "bare project URL"),
+        ("SUPABASE_URL", "https://[::1", "IPv6"),
+        ("SUPABASE_SECRET_KEY", "“sb_secret_x”", "copy it again"),
+        ("SUPABASE_SERVICE_ROLE_KEY", "schlüssel", "copy it again"),
         ("SUPABASE_SECRET_KEY", "sb_publishable_x", "public key"),
         ("SUPABASE_SERVICE_ROLE_KEY", token("anon"), "public key"),
         ("JOB_QUEUE_WORKER_ENDPOINT", "localhost:8080", "URL"),
@@ -113,7 +127,7 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
 
 def test_a_secret_is_not_repeated_in_the_error_about_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        load(tmp_path, SUPABASE_SECRET_KEY="sb_publishable_hidden")
+        load(tmp_path, SUPABASE_SECRET_KEY="sb_publishable_hidden", SUPABASE_URL="https://u:hidden@a.co")
     assert "hidden" not in str(caught.value)
 
 

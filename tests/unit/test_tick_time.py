@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
@@ -97,36 +96,6 @@ def test_a_job_that_had_most_of_a_ticks_budget_is_charged_one_that_started_late_
     )
     assert queue.outcomes() == {1: "retry", 2: "done", 3: "release"}
     assert "TICK_BUDGET_SECONDS" in next(one.error or "" for one in queue.resolved if one.job_id == 1)
-
-
-def test_on_a_stop_nothing_new_starts_and_what_runs_gets_its_seconds() -> None:
-    queue, clock, threads, stop = (
-        FakeQueue([claimed(1), claimed(2)]),
-        FakeClock(),
-        HeldThreads(),
-        threading.Event(),
-    )
-    clock.at(2, stop.set)
-    clock.at(8, threads.run_next)
-    tick(queue, doing(lambda: 1), clock=clock, start=threads, concurrency=1, stop=stop)
-    assert queue.outcomes() == {1: "done", 2: "release"}
-
-
-def test_on_a_stop_what_does_not_finish_in_time_is_released() -> None:
-    queue, clock, threads, stop = FakeQueue([claimed(1)]), FakeClock(), HeldThreads(), threading.Event()
-    clock.at(30, stop.set)
-    tick(queue, doing(lambda: 1), clock=clock, start=threads, stop=stop, shutdown_seconds=8)
-    assert queue.outcomes() == {1: "release"}
-    assert clock.now() - 1000 == pytest.approx(38)
-    threads.run_next()
-    assert queue.outcomes() == {1: "release"}
-
-
-def test_after_a_stop_nothing_is_claimed() -> None:
-    queue, stop = FakeQueue([claimed(1)]), threading.Event()
-    stop.set()
-    assert tick(queue, doing(lambda: 1), stop=stop).processed == 0
-    assert queue.claims == []
 
 
 def test_a_heartbeat_that_fails_is_tried_again_soon() -> None:

@@ -240,3 +240,19 @@ def test_a_worker_that_is_not_there_is_named(folder: Path, worker: Worker) -> No
     assert done.returncode == 1
     assert "cannot reach the worker at http://127.0.0.1:9/" in done.stderr
     assert "hush" not in done.stderr
+
+
+def test_a_worker_on_this_machine_is_called_past_every_proxy_and_others_are_not(
+    folder: Path, worker: Worker
+) -> None:
+    proxy = {"http_proxy": "http://127.0.0.1:9", "CRON_SECRET": "s"}
+    assert trigger(folder, JOB_QUEUE_WORKER_ENDPOINT=worker.url, **proxy).returncode == 0
+
+    elsewhere = trigger(folder, JOB_QUEUE_WORKER_ENDPOINT="http://worker.invalid/", **proxy)
+    assert "127.0.0.1 port 9" in elsewhere.stderr
+
+    excepted = trigger(
+        folder, JOB_QUEUE_WORKER_ENDPOINT="http://worker.invalid/", NO_PROXY="worker.invalid", **proxy
+    )
+    assert "port 9" not in excepted.stderr
+    assert "Could not resolve host: worker.invalid" in excepted.stderr
