@@ -5,7 +5,8 @@
 #   ./scripts/demo.sh slides.pdf a.mp4    your own files
 #   ./scripts/demo.sh --help              more options
 #
-# Does its own set-up: needs Python 3.11 or newer, and nothing of it leaves the repository's folder.
+# Does its own set-up: needs Python 3.11 or newer, and installs everything into the repository's folder. Only the
+# caches of uv and npm are where they always are, in your home.
 set -Eeuo pipefail
 
 # shellcheck source=scripts/environment.sh

@@ -1,11 +1,18 @@
 # shellcheck shell=bash
-# Makes .venv ready for demo.sh and test.sh, which source this file. Nothing is installed outside the repository,
-# and no Python is downloaded: uv builds the environment with a Python that is already here.
+# Makes .venv ready for demo.sh and test.sh, which source this file. Nothing is installed outside the repository, but
+# uv and npm keep their caches in the home folder, if it can be written. No Python is downloaded: uv builds the
+# environment with a Python that is already here.
 #
 # Sets: root, uv (the command), python (the interpreter to build the environment with).
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 uv_requirement='uv>=0.9,<1'
+
+# A proxy reaches the network, but never what runs on this machine.
+no_proxy=${no_proxy:-${NO_PROXY:-}}
+[[ $no_proxy == '*' ]] || no_proxy=${no_proxy:+$no_proxy,}127.0.0.1,localhost
+NO_PROXY=$no_proxy
+export no_proxy NO_PROXY
 
 say() {
   printf '\033[2m%s\033[0m\n' "$*" >&2

@@ -85,7 +85,9 @@ quoted() {
 }
 
 call() {
-  local header
+  local header direct=${no_proxy:-${NO_PROXY:-}}
+  # The option replaces the variable. A proxy reaches the network, but never this machine.
+  [[ $direct == '*' ]] || direct=127.0.0.1,localhost${direct:+,$direct}
   if [[ -n ${JOB_QUEUE_RUNNER_SECRET:-} ]]; then
     header="x-job-runner-secret: $JOB_QUEUE_RUNNER_SECRET"
   else
@@ -95,7 +97,7 @@ call() {
   {
     printf 'url = %s\n' "$(quoted "$JOB_QUEUE_WORKER_ENDPOINT")"
     printf 'header = %s\n' "$(quoted "$header")"
-  } | curl --disable --config - --silent --show-error --globoff --proto '=http,https' \
+  } | curl --disable --config - --silent --show-error --globoff --proto '=http,https' --noproxy "$direct" \
     --connect-timeout 10 --max-time "$((${TICK_BUDGET_SECONDS%%.*} + 20))" \
     --header 'Content-Type: application/json' --data "{\"limit\": $iterations, \"delay\": $delay}" \
     --write-out '\n%{http_code}'
@@ -124,6 +126,10 @@ delay=$(number delay "${2:-0}" 0 60000)
 
 command -v curl >/dev/null || fail 2 "curl is not installed" "On Debian and Ubuntu: apt-get install curl"
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+crontick=crontick
+if ! command -v crontick >/dev/null && [[ -x $root/.venv/bin/crontick ]]; then
+  crontick=$root/.venv/bin/crontick
+fi
 for directory in "$PWD" "$root"; do
   for file in .env .env.local .local/env; do
     read_file "$directory/$file"
@@ -133,7 +139,7 @@ done
 TICK_BUDGET_SECONDS=${TICK_BUDGET_SECONDS:-45}
 [[ $TICK_BUDGET_SECONDS =~ ^[0-9]{1,6}(\.[0-9]+)?$ ]] || fail 2 "TICK_BUDGET_SECONDS has to be a number of seconds"
 [[ -n ${JOB_QUEUE_WORKER_ENDPOINT:-} ]] || fail 2 "JOB_QUEUE_WORKER_ENDPOINT is not set" \
-  "Set it to the worker's URL, in the environment or .env, or start a local one with: crontick up"
+  "Set it to the worker's URL, in the environment or .env, or start a local one with: $crontick up"
 [[ $JOB_QUEUE_WORKER_ENDPOINT =~ ^https?://[^[:space:]]+$ ]] || fail 2 \
   "JOB_QUEUE_WORKER_ENDPOINT has to be a URL such as https://example.com, not '$JOB_QUEUE_WORKER_ENDPOINT'"
 [[ -n ${JOB_QUEUE_RUNNER_SECRET:-}${CRON_SECRET:-} ]] || fail 2 \
@@ -146,7 +152,7 @@ code=0
 answer=$(call 2>"$problem") || code=$?
 if ((code)); then
   fail 1 "cannot reach the worker at $JOB_QUEUE_WORKER_ENDPOINT: $(sed 's/^curl: //' "$problem")" \
-    "Is it running? Start a local one with: crontick up"
+    "Is it running? Start a local one with: $crontick up"
 fi
 status=${answer##*$'\n'}
 body=${answer%$'\n'*}

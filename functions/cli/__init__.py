@@ -6,6 +6,9 @@ names, and the local one while it runs.
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from functions.cli.demo import demo
@@ -25,6 +28,22 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"crontick {version('crontick')}")
+        raise typer.Exit
+
+
+@app.callback()
+def crontick(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Background processing for Supabase, with nothing running between ticks."""
+
 
 app.command(epilog="Example: crontick demo slides.pdf holiday.jpg")(demo)
 app.command(epilog="Example: crontick up --leg debian")(up)

@@ -13,9 +13,11 @@ import httpx
 from postgrest.exceptions import APIError
 from storage3.exceptions import StorageApiError
 
+from functions.cli.local import REPOSITORY
 from functions.cli.naming import LocalFile
-from functions.cli.terminal import Problem
+from functions.cli.terminal import Misuse, Problem, command
 from functions.job_queue import JobQueue
+from functions.settings import Settings, load_settings
 from functions.supabase_client import SupabaseClient
 
 _PAGE = 1000  # PostgREST's max-rows: a longer answer is cut without a word
@@ -39,29 +41,38 @@ class Connection:
         order: Sequence[str],
         *,
         limit: int | None = None,
+        present: str | None = None,
     ) -> Iterator[dict[str, Any]]:
         """The rows whose columns equal the values (or are among them), all pages of them or `limit`.
 
-        A minus before a column's name in `order` sorts it descending. The order has to be total: pages
-        follow it.
+        The column `present` must not be null. A minus before a column's name in `order` sorts it
+        descending. The order has to be total: pages follow it.
         """
         offset = 0
         while limit is None or offset < limit:
             size = _PAGE if limit is None else min(_PAGE, limit - offset)
-            page = self._page(table, columns, where, order, range(offset, offset + size))
+            page = self._page(table, columns, where, order, present, range(offset, offset + size))
             yield from page
             if len(page) < size:
                 return
             offset += size
 
     def _page(
-        self, table: str, columns: str, where: Mapping[str, Condition], order: Sequence[str], place: range
+        self,
+        table: str,
+        columns: str,
+        where: Mapping[str, Condition],
+        order: Sequence[str],
+        present: str | None,
+        place: range,
     ) -> list[dict[str, Any]]:
         query = self._client.rest.from_(table).select(columns)
         for column, value in where.items():
             query = (
                 query.eq(column, value) if isinstance(value, str | int) else query.in_(column, list(value))
             )
+        if present:
+            query = query.not_.is_(present, "null")
         for column in order:
             query = query.order(column.removeprefix("-"), desc=column.startswith("-"))
         try:
@@ -97,8 +108,26 @@ class Connection:
     def _unreachable(self, error: httpx.HTTPError) -> Problem:
         return Problem(
             f"cannot reach Supabase at {self._url}: {error or type(error).__name__}",
-            "Start it with: crontick up    (or correct SUPABASE_URL)",
+            f"Start it with: {command('up')}    (or correct SUPABASE_URL)",
         )
+
+
+def settings() -> Settings:
+    """The settings of this folder, or the repository's where these name neither a project nor a function."""
+    found = load_settings()
+    named = found.supabase_url or found.job_queue_worker_endpoint
+    return found if named else load_settings(directory=REPOSITORY)
+
+
+def project(found: Settings) -> tuple[str, str]:
+    """URL and secret key of the project, or how to get them."""
+    if found.supabase_url is None:
+        raise Misuse(
+            "SUPABASE_URL is not set, and no local Supabase is running",
+            f"Start one with: {command('up')}\n"
+            "Or copy URL and secret key from the project's API settings into the environment or .env.",
+        )
+    return found.supabase()
 
 
 @contextmanager

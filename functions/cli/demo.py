@@ -24,7 +24,16 @@ from functions.cli.options import LOCAL_DIRECTORY, Directory, Json, LegOption, S
 from functions.cli.progress import Watch
 from functions.cli.rows import FileResult
 from functions.cli.stack import announced_start, until_interrupted
-from functions.cli.terminal import Misuse, console, print_json, seconds_text, shown, status_text
+from functions.cli.terminal import (
+    Misuse,
+    command,
+    console,
+    counted,
+    print_json,
+    seconds_text,
+    shown,
+    status_text,
+)
 from functions.cli.upload import require_done, uploads_table
 from functions.cli.uploads import Upload, upload_all
 
@@ -46,9 +55,16 @@ def demo(
     ] = False,
     report_path: Annotated[
         Path | None,
-        typer.Option("--report", help="Where to write it. Default: .local/report.html", show_default=False),
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Where to write it. Default: .local/report.html",
+            show_default=False,
+        ),
     ] = None,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the files.")] = 300,
+    timeout: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="Time to wait for the files.")
+    ] = 300,
     directory: Directory = LOCAL_DIRECTORY,
     json: Json = False,
 ) -> None:
@@ -56,7 +72,7 @@ def demo(
     wanted = local_files(sources or _samples(), _ORG)
     out = console(json)
     with (
-        announced_start(leg, schedule, directory, out) as (local, process),
+        announced_start(leg, schedule, directory, out, disposable=True) as (local, process),
         connection.connect(local.url, local.secret_key) as supabase,
     ):
         uploads, results, seconds = _travel(supabase, wanted, process, timeout, out)
@@ -79,13 +95,19 @@ def demo(
             )
             with suppress(KeyboardInterrupt):
                 until_interrupted(process)
-    require_done(uploads)
+    require_done(
+        uploads,
+        f"The report shows each error and its next step: {written}\n"
+        f"The demo has stopped its Supabase; to work on it: {command('up')}    then: {command('status')}",
+    )
 
 
 def _samples() -> list[Path]:
     found = sorted(path for path in SAMPLES.glob("*") if path.is_file() and not path.name.startswith("."))
     if not found:
-        raise Misuse(f"there are no samples in {SAMPLES}", "Name your own files: crontick demo slides.pdf")
+        raise Misuse(
+            f"there are no samples in {SAMPLES}", f"Name your own files: {command('demo slides.pdf')}"
+        )
     return found
 
 
@@ -104,25 +126,24 @@ def _travel(
 
 
 def _show(out: Console, named: Sequence[tuple[str, FileResult]], seconds: float, written: Path) -> None:
-    scale = timeline.axis([result for _, result in named])
     table = Table(header_style="dim", border_style="dim", title="What came of them", title_justify="left")
     table.add_column("file", overflow="fold", max_width=36)
     table.add_column("kind", no_wrap=True)
     if out.width >= _ROOM_FOR_TITLES:
         table.add_column("title", overflow="fold")
-    for heading in ("jobs", "waited", "worked", "thumbs", "cards"):
+    for heading in ("jobs", "waited", "took", "thumbs", "cards"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("file is", no_wrap=True)
     for name, result in named:
-        times = timeline.job_times(result, scale)
+        waited, took = timeline.waited_and_took(result)
         title = Text(shown((result.analysis and result.analysis.title) or ""))
         table.add_row(
             Text(shown(name)),
             result.analysis.kind if result.analysis else "",
             *([title] if out.width >= _ROOM_FOR_TITLES else []),
-            str(len(times)),
-            seconds_text(sum(one.wait_seconds or 0 for one in times)),
-            seconds_text(sum(one.run_seconds or 0 for one in times)),
+            str(len(result.status.jobs)),
+            seconds_text(waited),
+            seconds_text(took),
             str(len(result.thumbnails)),
             str(len(result.cards)),
             status_text(result.status.status),
@@ -130,9 +151,10 @@ def _show(out: Console, named: Sequence[tuple[str, FileResult]], seconds: float,
     out.print(table)
     cards = sum(len(result.cards) for _, result in named)
     out.print(
-        f"{len(named)} files, {cards} cards, {seconds_text(seconds)} from the first upload to the last job"
+        f"{counted(len(named), 'file')}, {counted(cards, 'card')}, "
+        f"{seconds_text(seconds)} from the first upload to the last job"
     )
-    out.print(Text(f"report: {written}", style="bold"), soft_wrap=True)
+    out.print(Text(f"report: {shown(str(written))}", style="bold"), soft_wrap=True)
 
 
 def _facts(

@@ -11,10 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from functions.cli.connection import connect
+from functions.cli.connection import connect, project, settings
 from functions.cli.options import Json
 from functions.cli.terminal import Misuse, console, print_json
-from functions.settings import load_settings
 
 
 def enqueue(
@@ -22,23 +21,33 @@ def enqueue(
         str, typer.Argument(metavar="TYPE", show_default=False, help="Job type: a file in handlers/.")
     ],
     org: Annotated[
-        str, typer.Option("--org", help="Organisation that the job belongs to.", show_default=False)
+        str,
+        typer.Option(
+            "--org", metavar="ORG", help="Organisation that the job belongs to.", show_default=False
+        ),
     ],
-    payload: Annotated[str, typer.Option(help="A JSON object, @FILE with one in it, or - for stdin.")] = "{}",
+    payload: Annotated[
+        str, typer.Option(metavar="JSON", help="A JSON object, @FILE with one in it, or - for stdin.")
+    ] = "{}",
     key: Annotated[
         str | None,
-        typer.Option(help="Idempotency key. Default: the same work is one job.", show_default=False),
+        typer.Option(
+            metavar="KEY", help="Idempotency key. Default: the same work is one job.", show_default=False
+        ),
     ] = None,
-    priority: Annotated[int, typer.Option(min=-1000, max=1000, help="Higher runs first.")] = 0,
-    delay: Annotated[float, typer.Option(min=0, help="Seconds before it may run.")] = 0,
+    priority: Annotated[
+        int, typer.Option(metavar="NUMBER", min=-1000, max=1000, help="Higher runs first.")
+    ] = 0,
+    delay: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time before it may run.")] = 0,
     max_attempts: Annotated[
-        int | None, typer.Option(min=1, max=100, help="Default: the job type's.", show_default=False)
+        int | None,
+        typer.Option(min=1, max=100, metavar="COUNT", help="Default: the job type's.", show_default=False),
     ] = None,
     json: Json = False,
 ) -> None:
     """Enqueues one job, or finds the one that does this work already."""
     body = _payload(payload)
-    with connect(*load_settings().supabase()) as supabase:
+    with connect(*project(settings())) as supabase:
         job = supabase.queue.enqueue(
             org,
             job_type,

@@ -10,11 +10,13 @@ from functions.cli.connection import Connection
 from functions.cli.rows import (
     Analysis,
     Card,
+    Content,
     DeadLetter,
     FileResult,
     FileStatus,
     JobRow,
     JobRun,
+    PutBack,
     Row,
     Thumbnail,
 )
@@ -54,12 +56,21 @@ def dead_letters(connection: Connection, count: int) -> list[DeadLetter]:
     return [DeadLetter.model_validate(row) for row in found]
 
 
+def put_back(connection: Connection, count: int) -> list[PutBack]:
+    """Queued jobs that carry an error, the next one to run first."""
+    columns = f"{_columns(PutBack)},file:ingested_files(bucket_id,path)"
+    where = {"status": "queued"}
+    found = connection.rows("jobs", columns, where, ["run_at", "id"], limit=count, present="last_error")
+    return [PutBack.model_validate(row) for row in found]
+
+
 def results(connection: Connection, found: Sequence[FileStatus]) -> list[FileResult]:
     """Analysis, thumbnails, cards and times of these files, in their order."""
     ids = [status.file_id for status in found]
     analyses = _by_file(_of(connection, "file_analyses", Analysis, ids, ["file_id"]))
     thumbnails = _by_file(_of(connection, "thumbnails", Thumbnail, ids, ["file_id", "width", "id"]))
     cards = _by_file(_of(connection, "cards", Card, ids, ["file_id", "created_at", "id"]))
+    texts = {row.file_id: row for row in _of(connection, "file_analyses", Content, ids, ["file_id"])}
     jobs = _by_file(_of(connection, "jobs", JobRow, ids, ["id"]))
     job_ids = [job.id for of_file in jobs.values() for job in of_file]
     runs: defaultdict[int, list[JobRun]] = defaultdict(list)
@@ -70,12 +81,27 @@ def results(connection: Connection, found: Sequence[FileStatus]) -> list[FileRes
             status=status,
             analysis=next(iter(analyses[status.file_id]), None),
             thumbnails=thumbnails[status.file_id],
-            cards=cards[status.file_id],
+            cards=_in_reading_order(cards[status.file_id], texts.get(status.file_id)),
             jobs=jobs[status.file_id],
             runs={job.id: runs[job.id] for job in jobs[status.file_id]},
         )
         for status in found
     ]
+
+
+def _in_reading_order(cards: Iterable[Card], content: Content | None) -> list[Card]:
+    """The cards in the order in which a reader of the file meets what they quote."""
+    text = _flat(" ".join(part.text for part in content.content) if content else "")
+
+    def place(card: Card) -> tuple[int, float, int]:
+        found = text.find(_flat(card.source.quote or ""))
+        return card.source.page or 0, card.source.time_s or 0, found if found >= 0 else len(text)
+
+    return sorted(cards, key=place)
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _of(

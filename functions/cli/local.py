@@ -6,6 +6,7 @@ our end of a pipe: however this process ends, they end too.
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import subprocess
 import sys
@@ -20,10 +21,11 @@ from typing import IO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from functions.cli.terminal import Misuse, Problem, shown
+from functions.cli.terminal import Misuse, Problem, command, shown
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STOP_SECONDS = 30
+_OUTDATED_EXIT_CODE = 3  # what scripts/local_supabase ends with when other files made its data
 _REMEMBERED_LINES = 15
 
 
@@ -32,6 +34,10 @@ class Leg(StrEnum):
 
     wheel = "wheel"
     debian = "debian"
+
+
+class OutdatedData(Problem):
+    """The local data was made by other migrations or platform files than those that are here now."""
 
 
 class LocalSupabase(BaseModel):
@@ -72,6 +78,8 @@ class Process:
     def require_running(self) -> None:
         """Raises a `Problem` when the stack has ended by itself."""
         code = self._process.poll()
+        if code == 0:
+            raise self.failure("the local Supabase was stopped", advice="")
         if code is not None:
             raise self.failure(f"the local Supabase ended with exit code {code}")
 
@@ -86,8 +94,12 @@ class Process:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            self._process.wait(timeout=STOP_SECONDS)
-            raise self.failure("the local Supabase did not start", advice="")
+            code = self._process.wait(timeout=STOP_SECONDS)
+            problem = self.failure("the local Supabase did not start", advice="")
+            if code == _OUTDATED_EXIT_CODE:
+                advice = f"Throw the local data away with: {command('reset')}"
+                raise OutdatedData(problem.what, advice)
+            raise problem
         try:
             return LocalSupabase.model_validate_json(line)
         except ValidationError as error:
@@ -113,10 +125,10 @@ def started(
     leg: Leg, schedule: str, directory: Path, on_line: Callable[[str], None]
 ) -> Iterator[tuple[LocalSupabase, Process]]:
     """Starts the local Supabase and the function, and stops them at the end of the block."""
-    command = [*_command("up", directory), "--leg", leg, "--tick-schedule", schedule, "--follow-stdin"]
+    program = [*_command("up", directory), "--leg", leg, "--tick-schedule", schedule, "--follow-stdin"]
     # A session of its own: Ctrl-C is ours to hear, and the stack stops in its own order.
     process = subprocess.Popen(
-        command,
+        program,
         cwd=REPOSITORY,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -149,10 +161,31 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def reset(directory: Path) -> None:
-    """Stops what runs in the directory and deletes it."""
+def data_folders(directory: Path) -> list[Path]:
+    """What a reset deletes: the data of the legs, and nothing else that is in the directory."""
+    return [path for leg in Leg if (path := directory / leg).exists()]
+
+
+def runs_in(directory: Path) -> bool:
+    """Whether a local Supabase holds the lock of a leg there."""
+    return any(_is_locked(directory / f"{leg}.lock") for leg in Leg)
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def reset(directory: Path, *legs: Leg) -> None:
+    """Stops what runs in the directory and deletes the data of these legs, or of all of them."""
     ended = subprocess.run(
-        _command("reset", directory),
+        [*_command("reset", directory), *(part for leg in legs for part in ("--leg", leg))],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -162,7 +195,7 @@ def reset(directory: Path) -> None:
     if ended.returncode:
         raise Problem(
             f"resetting {directory} failed: {shown(ended.stderr.strip(), lines=True)}",
-            "Stop what still uses it (crontick up, crontick demo) and try again.",
+            f"Stop what still uses it ({command('up')}, {command('demo')}) and try again.",
         )
 
 

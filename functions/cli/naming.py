@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from functions.cli.terminal import Misuse
+from functions.cli.terminal import Misuse, command
 
 # What `handlers/` knows how to read; the machine's own table differs from system to system.
 _TYPES = {
@@ -42,7 +42,7 @@ class LocalFile:
     """A file to upload: what the user calls it, and the object path that is right for it."""
 
     source: Path
-    name: str  # as the user knows it; may hold any character
+    name: str  # as the user knows it; may hold any character that UTF-8 has
     path: str  # <org>/<name that Storage takes>
     mime_type: str
     size: int
@@ -58,11 +58,11 @@ def local_files(sources: Iterable[Path], org: str) -> list[LocalFile]:
         )
     files = list(dict.fromkeys(_checked(source) for source in sources))
     if not files:
-        raise Misuse("no file given", "Name at least one file, for example: crontick upload slides.pdf")
+        raise Misuse("no file given", f"Name at least one file, for example: {command('upload slides.pdf')}")
     return [
         LocalFile(
             source=source,
-            name=name,
+            name=_readable(name),
             path=f"{organisation}/{key}",
             mime_type=guess_type(source.name),
             size=source.stat().st_size,
@@ -106,6 +106,11 @@ def _distinct_end(file: Path, namesakes: Sequence[Path]) -> str:
         if sum(other.parts[1:][-count:] == end for other in namesakes) == 1:
             return "/".join(end)
     return "/".join(parts)
+
+
+def _readable(name: str) -> str:
+    """On Linux a name is bytes: those that are not UTF-8 could be neither printed nor written to a report."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _keys(files: Sequence[Path]) -> list[str]:

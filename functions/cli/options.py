@@ -19,13 +19,21 @@ Schedule = Annotated[
     str | None,
     typer.Option(
         "--schedule",
+        metavar="SCHEDULE",
         help="How often cron calls the function. Default: '2 seconds', on leg debian '* * * * *'.",
         show_default=False,
     ),
 ]
 Directory = Annotated[
     Path,
-    typer.Option("--directory", help="Where the local Supabase keeps its data.", show_default=".local"),
+    typer.Option(
+        "--directory",
+        metavar="FOLDER",
+        help="Where the local Supabase keeps its data.",
+        show_default=".local",
+    ),
 ]
-Org = Annotated[str, typer.Option("--org", help="Organisation: the first folder of the object path.")]
-Bucket = Annotated[str, typer.Option("--bucket", help="Bucket to upload into.")]
+Org = Annotated[
+    str, typer.Option("--org", metavar="ORG", help="Organisation: the first folder of the object path.")
+]
+Bucket = Annotated[str, typer.Option("--bucket", metavar="BUCKET", help="Bucket to upload into.")]

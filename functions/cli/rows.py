@@ -79,6 +79,19 @@ class Analysis(Row):
     degraded: bool = False
 
 
+class TextPart(Row):
+    """A stretch of a file's text."""
+
+    text: str = ""
+
+
+class Content(Row):
+    """The text of a row of `file_analyses`: only read to put cards in the order of their quotes."""
+
+    file_id: int
+    content: list[TextPart] = Field(default_factory=list)
+
+
 class Thumbnail(Row):
     """A row of `thumbnails`: where the picture lies."""
 
@@ -127,6 +140,18 @@ class StoredAt(Row):
 
     bucket_id: str
     path: str
+
+
+class PutBack(Row):
+    """A queued job that was tried or claimed before, with the reason why it is queued again."""
+
+    id: int
+    org_id: str
+    type: str
+    attempts: int
+    last_error: str
+    run_at: datetime
+    file: StoredAt | None = Field(None, exclude=True)  # embedded by PostgREST, so not a column
 
 
 class DeadLetter(Row):

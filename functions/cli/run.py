@@ -13,21 +13,21 @@ import typer
 from rich.text import Text
 
 from functions import log
+from functions.cli import connection
 from functions.cli.terminal import STDERR, seconds_text, shown
 from functions.poller import POLLER_BUDGET_SECONDS, poll_forever
-from functions.settings import load_settings
 from functions.tick_options import TickOptions
 from functions.worker import Worker
 
 
 def run(
     limit: Annotated[
-        int | None, typer.Option(min=1, max=100, help="Jobs per claim.", show_default=False)
+        int | None, typer.Option(min=1, max=100, metavar="COUNT", help="Jobs per claim.", show_default=False)
     ] = None,
 ) -> None:
     """Works on jobs in this process, without cron, until Ctrl-C."""
-    settings = load_settings()
-    url, _key = settings.supabase()
+    settings = connection.settings()
+    url, _key = connection.project(settings)
     log.configure(settings.log_level)
     options = TickOptions(limit=limit or settings.tick_batch_size)
     with closing(Worker(settings)) as worker, _stop_on_signal() as stop:

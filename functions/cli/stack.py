@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -15,9 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from functions.cli import local
-from functions.cli.local import Leg, LocalSupabase, Process
+from functions.cli.local import Leg, LocalSupabase, OutdatedData, Process
 from functions.cli.options import LOCAL_DIRECTORY, Directory, Json, LegOption, Schedule
-from functions.cli.terminal import Misuse, console, print_json
+from functions.cli.terminal import Misuse, command, console, print_json
 
 
 def up(
@@ -52,39 +53,61 @@ def reset(
     """Deletes the local Supabase's data: files, jobs, cards."""
     if not yes:
         if json or not console(json).is_terminal:
-            raise Misuse("reset deletes data and nobody can be asked here", "Say --yes: crontick reset --yes")
-        typer.confirm(f"Delete everything in {directory}?", abort=True)
+            raise Misuse(
+                "reset deletes data and nobody can be asked here", f"Say --yes: {command('reset --yes')}"
+            )
+        typer.confirm(_question(directory), abort=True)
     local.reset(directory)
     if json:
         print_json({"reset": True, "directory": str(directory)})
     else:
         console(json).print(
-            Text(f"The local Supabase in {directory} is gone.", style="green"), soft_wrap=True
+            Text(f"The data of the local Supabase in {directory} is gone.", style="green"), soft_wrap=True
         )
+
+
+def _question(directory: Path) -> str:
+    stops = "A local Supabase is running there and will be stopped. " if local.runs_in(directory) else ""
+    folders = " and ".join(str(path) for path in local.data_folders(directory))
+    return f"{stops}Delete {folders}?" if folders else f"There is no local data in {directory}. Go on?"
 
 
 @contextmanager
 def announced_start(
-    leg: Leg, schedule: str | None, directory: Directory, out: Console
+    leg: Leg, schedule: str | None, directory: Path, out: Console, *, disposable: bool = False
 ) -> Iterator[tuple[LocalSupabase, Process]]:
-    """Starts the stack with a spinner that repeats what it says, and stops it at the end of the block."""
+    """Starts the stack with a spinner that repeats what it says, and stops it at the end of the block.
+
+    Data that other migrations made is refused, or thrown away when it is `disposable`.
+    """
     what = f"starting the local Supabase, leg {leg}"
     if not out.is_terminal:
         out.print(what)
     room = max(out.width - len(what) - 4, 20)
     with ExitStack() as stack:
         with out.status(what) as spinner:
-            started = local.started(
-                leg,
-                schedule or local.default_schedule(leg),
-                directory.absolute(),
-                lambda line: spinner.update(f"{what} [dim]{escape(line[:room])}[/dim]"),
-            )
-            running = stack.enter_context(started)
+
+            def start() -> tuple[LocalSupabase, Process]:
+                started = local.started(
+                    leg,
+                    schedule or local.default_schedule(leg),
+                    directory.absolute(),
+                    lambda line: spinner.update(f"{what} [dim]{escape(line[:room])}[/dim]"),
+                )
+                return stack.enter_context(started)
+
+            try:
+                running = start()
+            except OutdatedData:
+                if not disposable:
+                    raise
+                out.print("the local data was made by other migrations or platform files: starting afresh")
+                local.reset(directory.absolute(), leg)
+                running = start()
         try:
             yield running
         except KeyboardInterrupt:
-            out.print("stopping; the data stays (crontick reset throws it away)")
+            out.print(Text(f"stopping; the data stays ({command('reset')} throws it away)"), soft_wrap=True)
             raise
 
 
@@ -114,6 +137,7 @@ def _facts_table(supabase: LocalSupabase) -> Table:
         ("function", supabase.function_url or "not started"),
         ("publishable key", supabase.publishable_key),
         ("secret key", f"in {supabase.env_file}"),
+        ("database", f'psql "$DATABASE_URL", with DATABASE_URL from {supabase.env_file}'),
         ("logs", str(supabase.log_directory)),
         ("leg", str(supabase.leg)),
     ]
@@ -123,7 +147,7 @@ def _facts_table(supabase: LocalSupabase) -> Table:
 
 
 def _next_steps() -> Panel:
-    steps = "crontick upload FILE --wait\ncrontick status --watch\n\nCtrl-C stops everything."
+    steps = f"{command('upload FILE --wait')}\n{command('status --watch')}\n\nCtrl-C stops everything."
     return Panel(
         Text(steps), title="next, in another terminal", title_align="left", border_style="dim", expand=False
     )

@@ -6,6 +6,7 @@ import json as json_format
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -15,15 +16,23 @@ from rich.table import Table
 from rich.text import Text
 
 from functions.cli import files
-from functions.cli.connection import Connection, connect
+from functions.cli.connection import Connection, connect, project, settings
 from functions.cli.options import Json
 from functions.cli.progress import job_types, stage_text
-from functions.cli.rows import DeadLetter, FileStatus
-from functions.cli.terminal import STATUS_STYLES, console, print_json, seconds_text, shown, status_text
-from functions.queue_rows import QueueHealth
-from functions.settings import load_settings
+from functions.cli.rows import DeadLetter, FileStatus, PutBack
+from functions.cli.terminal import (
+    STATUS_STYLES,
+    console,
+    counted,
+    print_json,
+    seconds_text,
+    shown,
+    status_text,
+)
+from functions.queue_rows import CronRun, QueueHealth
 
 _DEAD_LETTERS = 10
+_PUT_BACK = 10
 _REFRESH_SECONDS = 2.0
 
 
@@ -33,27 +42,28 @@ class Overview:
 
     health: QueueHealth
     files: list[FileStatus]
+    put_back: list[PutBack]
     dead_letters: list[DeadLetter]
 
     def as_json(self) -> dict[str, Any]:
         return {
             "health": self.health.model_dump(mode="json"),
             "files": [one.model_dump(mode="json") for one in self.files],
-            "dead_letters": [
-                one.model_dump(mode="json") | {"file": one.file and one.file.model_dump()}
-                for one in self.dead_letters
-            ],
+            "put_back": [_with_file(one) for one in self.put_back],
+            "dead_letters": [_with_file(one) for one in self.dead_letters],
         }
 
 
 def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl-C.")] = False,
-    count: Annotated[int, typer.Option("--files", min=1, max=500, help="How many of the latest files.")] = 15,
+    count: Annotated[
+        int, typer.Option("--files", metavar="COUNT", min=1, max=500, help="How many of the latest files.")
+    ] = 15,
     json: Json = False,
 ) -> None:
-    """Shows the queue's health, the latest files and the dead letters."""
+    """Shows the queue's health, the latest files, the jobs that were put back and the dead letters."""
     out = console(json)
-    with connect(*load_settings().supabase()) as supabase:
+    with connect(*project(settings())) as supabase:
         if not watch:
             overview = _look(supabase, count)
             print_json(overview.as_json()) if json else out.print(_view(overview))
@@ -84,6 +94,7 @@ def _look(supabase: Connection, count: int) -> Overview:
     return Overview(
         health=supabase.queue.health(),
         files=files.recent(supabase, count),
+        put_back=files.put_back(supabase, _PUT_BACK),
         dead_letters=files.dead_letters(supabase, _DEAD_LETTERS),
     )
 
@@ -91,6 +102,8 @@ def _look(supabase: Connection, count: int) -> Overview:
 def _view(overview: Overview) -> RenderableType:
     parts: list[RenderableType] = [*_health_lines(overview.health), ""]
     parts.append(_files_table(overview.files) if overview.files else Text("No files yet.", style="dim"))
+    if overview.put_back:
+        parts += ["", _put_back_table(overview.put_back)]
     if overview.dead_letters:
         parts += ["", _dead_letters_table(overview.dead_letters)]
     return Group(*parts)
@@ -114,16 +127,15 @@ def _health_lines(health: QueueHealth) -> list[Text]:
     if health.expired_leases:
         lines.append(
             Text(
-                f"{health.expired_leases} leases ran out: the next claim takes those jobs back",
+                f"{counted(health.expired_leases, 'lease')} ran out: the next claim takes those jobs back",
                 style="yellow",
             )
         )
     if health.recent_ticks:
         tick = health.recent_ticks[0]
-        said = shown(tick.return_message or "")
         lines.append(
             Text("tick  ", style="bold").append(
-                f"{tick.status}, {said}", style="red" if tick.status == "failed" else ""
+                tick_text(tick, datetime.now(UTC)), style="red" if tick.status == "failed" else ""
             )
         )
     lines += [
@@ -131,6 +143,15 @@ def _health_lines(health: QueueHealth) -> list[Text]:
         for one in health.ingest_failures
     ]
     return lines
+
+
+def tick_text(tick: CronRun, now: datetime) -> str:
+    """What the last tick came to, and how long ago: without that, a schedule that stopped looks well."""
+    when = tick.end_time or tick.start_time
+    ago = f"{seconds_text((now - when).total_seconds())} ago" if when else ""
+    return ", ".join(
+        part for part in (tick.status or "", ago, shown((tick.return_message or "").strip())) if part
+    )
 
 
 def _files_table(found: Sequence[FileStatus]) -> Table:
@@ -147,23 +168,41 @@ def _files_table(found: Sequence[FileStatus]) -> Table:
     return table
 
 
+def _put_back_table(found: Sequence[PutBack]) -> Table:
+    table = _jobs_table("Put back", "bold yellow")
+    for one in found:
+        wait = (one.run_at - datetime.now(UTC)).total_seconds()
+        step = f"in {seconds_text(wait)}" if wait > 0 else "with the next tick"
+        tried = f"after {counted(one.attempts, 'attempt')}, again "
+        advice = Text.assemble((shown(one.last_error), "yellow"), (f"\n{tried}", "dim"), step)
+        table.add_row(str(one.id), one.type, _about(one), advice)
+    return table
+
+
 def _dead_letters_table(found: Sequence[DeadLetter]) -> Table:
-    table = Table(
-        title="Dead letters",
-        title_justify="left",
-        title_style="bold red",
-        border_style="dim",
-        show_lines=True,
-    )
-    table.add_column("job", justify="right", no_wrap=True)
-    table.add_column("type", no_wrap=True)
-    table.add_column("file or organisation", overflow="fold")
-    table.add_column("error and next step", overflow="fold", ratio=1)
+    table = _jobs_table("Dead letters", "bold red")
     for one in found:
         advice = Text.assemble(
             (shown(one.last_error or "no error was recorded"), "red"),
             ("\nWhen its cause is gone: ", "dim"),
             f"select public.retry_job({one.id});",
         )
-        table.add_row(str(one.id), one.type, Text(shown(one.file.path if one.file else one.org_id)), advice)
+        table.add_row(str(one.id), one.type, _about(one), advice)
     return table
+
+
+def _jobs_table(title: str, style: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style=style, border_style="dim", show_lines=True)
+    table.add_column("job", justify="right", no_wrap=True)
+    table.add_column("type", no_wrap=True)
+    table.add_column("file or organisation", overflow="fold")
+    table.add_column("error and next step", overflow="fold", ratio=1)
+    return table
+
+
+def _about(job: PutBack | DeadLetter) -> Text:
+    return Text(shown(job.file.path if job.file else job.org_id))
+
+
+def _with_file(job: PutBack | DeadLetter) -> dict[str, Any]:
+    return job.model_dump(mode="json") | {"file": job.file and job.file.model_dump()}

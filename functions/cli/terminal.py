@@ -10,6 +10,10 @@ it meets a terminal.
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -85,7 +89,17 @@ def console(json_wanted: bool) -> Console:
 
 def print_json(value: Any) -> None:
     """Prints one JSON document on stdout, and nothing else goes there."""
-    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+    text = json.dumps(value, indent=2, default=str, ensure_ascii=False)
+    typer.echo(text.encode("utf-8", "replace").decode())  # a path need not be UTF-8
+
+
+def command(arguments: str) -> str:
+    """A crontick command as it can be typed here: with its path where `crontick` is not on PATH."""
+    own = Path(sys.executable).with_name("crontick")
+    if shutil.which("crontick") or not own.exists():
+        return f"crontick {arguments}"
+    here = Path.cwd()
+    return f"{shlex.quote(str(own.relative_to(here) if own.is_relative_to(here) else own))} {arguments}"
 
 
 def shown(text: str, *, lines: bool = False) -> str:
@@ -93,6 +107,11 @@ def shown(text: str, *, lines: bool = False) -> str:
     return "".join(
         c if c.isprintable() or (lines and c == "\n") else "\N{REPLACEMENT CHARACTER}" for c in text
     )
+
+
+def counted(number: int, thing: str) -> str:
+    """1 file, 2 files."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def status_text(status: str, label: str | None = None) -> Text:

@@ -11,11 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from functions.auth import RUNNER_HEADER
+from functions.cli.connection import settings
 from functions.cli.options import Json
-from functions.cli.terminal import Misuse, Problem, console, print_json, shown, status_text
-from functions.settings import Settings, load_settings
+from functions.cli.terminal import Misuse, Problem, command, console, print_json, shown, status_text
+from functions.settings import Settings
 
 _BEYOND_BUDGET_SECONDS = 20
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")  # no proxy leads there
 
 
 class JobResult(BaseModel):
@@ -43,14 +45,19 @@ class Answer(BaseModel):
 
 def tick(
     limit: Annotated[
-        int | None, typer.Option(min=1, max=100, help="Jobs per claim.", show_default=False)
+        int | None, typer.Option(min=1, max=100, metavar="COUNT", help="Jobs per claim.", show_default=False)
     ] = None,
     delay: Annotated[
         int,
-        typer.Option(min=0, max=60_000, help="Pause between two jobs in ms; above 0 they run one by one."),
+        typer.Option(
+            min=0, max=60_000, metavar="MS", help="Pause between two jobs in ms; above 0 they run one by one."
+        ),
     ] = 0,
     types: Annotated[
-        str | None, typer.Option(help="Only these job types, separated by commas.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="TYPE,...", help="Only these job types, separated by commas.", show_default=False
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run although processing is paused.")] = False,
     no_drain: Annotated[
@@ -64,29 +71,35 @@ def tick(
         body["limit"] = limit
     if types:
         body["types"] = [name.strip() for name in types.split(",") if name.strip()]
-    answer = _call(load_settings(), body)
+    answer = _call(settings(), body)
     if json:
         print_json(answer.model_dump())
     else:
         _show(answer)
     if answer.failed:
-        raise Problem(f"{answer.failed} of {answer.processed} jobs did not succeed", "See: crontick status")
+        raise Problem(
+            f"{answer.failed} of {answer.processed} jobs did not succeed", f"See: {command('status')}"
+        )
 
 
-def _call(settings: Settings, body: dict[str, Any]) -> Answer:
-    endpoint = settings.job_queue_worker_endpoint
+def _call(found: Settings, body: dict[str, Any]) -> Answer:
+    endpoint = found.job_queue_worker_endpoint
     if not endpoint:
         raise Misuse(
             "JOB_QUEUE_WORKER_ENDPOINT is not set",
-            "Set it to the function's URL, in the environment or .env, or start one with: crontick up",
+            f"Start a local one with: {command('up')}\n"
+            "Or set it to the URL of the deployed function, in the environment or .env.",
         )
-    timeout = httpx.Timeout(settings.tick_budget_seconds + _BEYOND_BUDGET_SECONDS, connect=5)
+    timeout = httpx.Timeout(found.tick_budget_seconds + _BEYOND_BUDGET_SECONDS, connect=5)
     try:
-        response = httpx.post(endpoint, json=body, headers=_secret(settings), timeout=timeout)
+        local = httpx.URL(endpoint).host in _THIS_MACHINE
+        response = httpx.post(
+            endpoint, json=body, headers=_secret(found), timeout=timeout, trust_env=not local
+        )
     except httpx.HTTPError as error:
         raise Problem(
             f"cannot reach the function at {endpoint}: {error or type(error).__name__}",
-            "Is it running? Start it with: crontick up    (or correct JOB_QUEUE_WORKER_ENDPOINT)",
+            f"Is it running? Start it with: {command('up')}    (or correct JOB_QUEUE_WORKER_ENDPOINT)",
         ) from error
     return _answer(endpoint, response)
 

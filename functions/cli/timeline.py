@@ -69,6 +69,16 @@ def job_times(result: FileResult, scale: Axis) -> list[JobTimes]:
     ]
 
 
+def waited_and_took(result: FileResult) -> tuple[float | None, float | None]:
+    """The seconds from a file's upload to the start of its first job, and from there to its last job's end."""
+    runs = [run for of_job in result.runs.values() for run in of_job]
+    if not runs:
+        return None, None
+    begin = max(min(run.started_at for run in runs), result.status.created_at)
+    end = max(run.finished_at for run in runs)
+    return (begin - result.status.created_at).total_seconds(), (end - begin).total_seconds()
+
+
 def _times(
     job: FileJob, row: JobRow | None, runs: Sequence[JobRun], origin: datetime, scale: Axis
 ) -> JobTimes:

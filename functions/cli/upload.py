@@ -15,9 +15,8 @@ from functions.cli.naming import local_files
 from functions.cli.options import Bucket, Json, Org
 from functions.cli.progress import Watch
 from functions.cli.rows import FINAL, FileStatus
-from functions.cli.terminal import Problem, console, print_json, shown, size_text
+from functions.cli.terminal import Problem, command, console, counted, print_json, shown, size_text
 from functions.cli.uploads import Upload, upload_all
-from functions.settings import load_settings
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", show_default=False, help="Files to upload.")]
 
@@ -27,13 +26,15 @@ def upload(
     org: Org = "demo",
     bucket: Bucket = "ingest",
     wait: Annotated[bool, typer.Option("--wait", help="Watch until all jobs of the files are over.")] = False,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds that --wait waits at most.")] = 600,
+    timeout: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="Time that --wait waits at most.")
+    ] = 600,
     json: Json = False,
 ) -> None:
     """Uploads files; the storage trigger writes their jobs."""
     wanted = local_files(files, org)
     out = console(json)
-    with connection.connect(*load_settings().supabase()) as supabase:
+    with connection.connect(*connection.project(connection.settings())) as supabase:
         uploads = upload_all(supabase, bucket, wanted, out)
         if not json:
             out.print(uploads_table(uploads))
@@ -41,11 +42,11 @@ def upload(
             statuses = Watch(supabase, out, uploads).until_done(timeout)
             uploads = [Upload(one.file, status) for one, status in zip(uploads, statuses, strict=True)]
         elif not json:
-            out.print("Watch their jobs with: crontick status --watch", style="dim")
+            out.print(Text(f"Watch their jobs with: {command('status --watch')}", style="dim"))
     if json:
         print_json({"files": [_facts(one) for one in uploads]})
     if wait:
-        require_done(uploads)
+        require_done(uploads, f"See the jobs and their next steps with: {command('status')}")
 
 
 def uploads_table(uploads: Sequence[Upload]) -> Table:
@@ -62,14 +63,12 @@ def uploads_table(uploads: Sequence[Upload]) -> Table:
     return table
 
 
-def require_done(uploads: Sequence[Upload]) -> None:
+def require_done(uploads: Sequence[Upload], advice: str) -> None:
     """Raises a `Problem` that names every file that is not done, and why."""
     lines = [f"{one.file.name}: {_state(one.status)}" for one in uploads if one.status.status != "done"]
     if lines:
-        count = f"{len(lines)} of {len(uploads)} files did not reach done"
-        raise Problem(
-            f"{count}\n  " + "\n  ".join(lines), "See the jobs and their next steps with: crontick status"
-        )
+        count = f"{len(lines)} of {counted(len(uploads), 'file')} did not reach done"
+        raise Problem(f"{count}\n  " + "\n  ".join(lines), advice)
 
 
 def _state(status: FileStatus) -> str:

@@ -12,7 +12,7 @@ from functions.cli import files
 from functions.cli.connection import Connection
 from functions.cli.naming import LocalFile
 from functions.cli.rows import FileStatus
-from functions.cli.terminal import Problem, shown
+from functions.cli.terminal import Problem, command, shown
 
 _APPEARS_WITHIN_SECONDS = 5.0
 
@@ -47,6 +47,6 @@ def _found(connection: Connection, bucket: str, file: LocalFile, version: str | 
         if time.monotonic() > deadline:
             raise Problem(
                 f"{file.name} was stored as {bucket}/{file.path}, but no job was written for it",
-                "Does an active row of ingest_routes match it? crontick status shows failed ingests.",
+                f"Does an active row of ingest_routes match it? Failed ingests are shown by: {command('status')}",
             )
         time.sleep(0.2)

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.local_supabase.leg import Leg
 from scripts.local_supabase.supervisor import Options, reset, up
+
+THIS_MACHINE = "127.0.0.1,localhost"
+
+
+def keep_this_machine_off_proxies() -> None:
+    """For this process and all that it starts: a proxy reaches the network, but not our 127.0.0.1."""
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    if known != "*":
+        os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(filter(None, [known, THIS_MACHINE]))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
         "--no-fsync", action="store_true", help="for tests: data may be lost when the machine dies"
     )
     resetter = commands.add_parser("reset", help="stop what runs in the directory and delete its data")
+    resetter.add_argument("--leg", type=Leg, choices=list(Leg), action="append", help="only this leg's")
     for command in (upper, resetter):
         command.add_argument("--directory", type=Path, default=Path(".local"))
     return parser
@@ -33,8 +44,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser().parse_args(arguments)
+    keep_this_machine_off_proxies()
     if chosen.command == "reset":
-        return reset(chosen.directory)
+        return reset(chosen.directory, chosen.leg or tuple(Leg))
     options = Options(
         leg=chosen.leg,
         directory=chosen.directory,

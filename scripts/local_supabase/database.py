@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from scripts.local_supabase.errors import LocalSupabaseError
+from scripts.local_supabase.errors import LocalSupabaseError, OutdatedDataError
 from scripts.local_supabase.installations import STAND_INS
 from scripts.local_supabase.postgres import ADMIN, Cluster
 
@@ -20,7 +20,6 @@ PLATFORM_FILES = ("roles.sql", "auth.sql", "storage.sql", "extensions.sql")
 LOGIN_ROLES = (ADMIN, "postgres", "authenticator", "supabase_storage_admin")
 MIGRATION_NAME = re.compile(r"([0-9]+)_(.*)\.sql")
 BUCKETS = ("ingest", "thumbnails")
-RESET_HINT = "run `crontick reset` (it deletes the local data)"
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -32,8 +31,8 @@ def prepare_platform(cluster: Cluster) -> None:
             make_platform(admin, cluster.password)
         (made_by,) = one_row(admin, "select fingerprint from crontick_local.platform")
         if made_by != fingerprint():
-            raise LocalSupabaseError(
-                f"The local Supabase's roles or stand-ins changed after this data was made: {RESET_HINT}."
+            raise OutdatedDataError(
+                "The local Supabase's roles or stand-ins changed after this data was made: it needs a reset."
             )
         if cluster.cron_is_real:
             # pg_cron remembers with each job where its server was when the job was made.
@@ -50,7 +49,7 @@ def platform_is_there(admin: Connection) -> bool:
 def make_platform(admin: Connection, password: str) -> None:
     with admin.transaction():
         for name in PLATFORM_FILES:
-            run_script(admin, (HERE / "sql" / name).read_text())
+            run_script(admin, (HERE / "sql" / name).read_text("utf-8"))
         for role in LOGIN_ROLES:
             admin.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(role), password))
         admin.execute("create schema crontick_local")
@@ -99,9 +98,13 @@ def refuse_changed_history(recorded: Mapping[str, str], files: Mapping[str, Path
     for version, text in recorded.items():
         path = files.get(version)
         if path is None:
-            raise LocalSupabaseError(f"Migration {version} was applied here and is gone: {RESET_HINT}.")
-        if path.read_text() != text:
-            raise LocalSupabaseError(f"{path.name} has changed since it was applied here: {RESET_HINT}.")
+            raise OutdatedDataError(
+                f"Migration {version} was applied to this data and is gone: it needs a reset."
+            )
+        if path.read_text("utf-8") != text:
+            raise OutdatedDataError(
+                f"{path.name} has changed since it was applied to this data: it needs a reset."
+            )
 
 
 def apply_migration(connection: Connection, version: str, path: Path) -> None:
@@ -109,14 +112,14 @@ def apply_migration(connection: Connection, version: str, path: Path) -> None:
         connection,
         path,
         "insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)",
-        (version, path.stem.partition("_")[2], [path.read_text()]),
+        (version, path.stem.partition("_")[2], [path.read_text("utf-8")]),
     )
 
 
 def apply_file(
     connection: Connection, path: Path, record: str | None = None, values: Sequence[object] | None = None
 ) -> None:
-    text = path.read_text()
+    text = path.read_text("utf-8")
     try:
         with connection.transaction():
             run_script(connection, text)

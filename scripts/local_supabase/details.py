@@ -45,7 +45,7 @@ def write_environment_file(directory: Path, values: dict[str, str]) -> None:
     path = directory / ENVIRONMENT_FILE
     temporary = path.with_name(f".{ENVIRONMENT_FILE}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.writelines(f"{name}={value}\n" for name, value in values.items())
     temporary.replace(path)
 
@@ -53,5 +53,5 @@ def write_environment_file(directory: Path, values: dict[str, str]) -> None:
 def remove_environment_file(directory: Path, url: str) -> None:
     """Only when it is ours: another leg may have started in the same directory since."""
     path = directory / ENVIRONMENT_FILE
-    if path.exists() and f"SUPABASE_URL={url}\n" in path.read_text():
+    if path.exists() and f"SUPABASE_URL={url}\n" in path.read_text("utf-8"):
         path.unlink()

@@ -34,11 +34,11 @@ class StandIn:
     file_name: str
 
     def install(self, folder: Path) -> None:
-        script = (STAND_INS / f"{self.file_name}.sql").read_text()
+        script = (STAND_INS / f"{self.file_name}.sql").read_text("utf-8")
         body = STAND_INS / f"{self.file_name}.py"
         if body.exists():
-            script = script.replace(f"@{body.name}@", body.read_text())
-        control = (STAND_INS / f"{self.file_name}.control").read_text()
+            script = script.replace(f"@{body.name}@", body.read_text("utf-8"))
+        control = (STAND_INS / f"{self.file_name}.control").read_text("utf-8")
         for name, text in (
             (f"{self.extension}--{self.version}.sql", script),
             (f"{self.extension}.control", control),
@@ -46,7 +46,7 @@ class StandIn:
             destination = folder / name
             # Not written through: in Debian's tree it may be a link to the real extension.
             destination.unlink(missing_ok=True)
-            destination.write_text(text)
+            destination.write_text(text, "utf-8")
             destination.chmod(0o644)
 
 

@@ -16,7 +16,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from scripts.local_supabase import installations, processes
-from scripts.local_supabase.errors import LocalSupabaseError
+from scripts.local_supabase.errors import LocalSupabaseError, OutdatedDataError
 from scripts.local_supabase.installations import Installation
 from scripts.local_supabase.ports import free_port
 from scripts.local_supabase.privileges import Identity, postgres_identity
@@ -60,9 +60,9 @@ def running_cluster(folder: LegFolder, password: str, *, fsync: bool) -> Iterato
     if made_by is None:
         make_cluster(folder, installation, identity)
     elif made_by != installation.major_version:
-        raise LocalSupabaseError(
+        raise OutdatedDataError(
             f"The data in {folder.path} was made by PostgreSQL {made_by}, and this is "
-            f"{installation.major_version}: run `crontick reset` (it deletes that data)."
+            f"{installation.major_version}: it needs a reset."
         )
     end_predecessor(folder.data)
     with private_directory(folder, identity) as socket_directory:

@@ -22,6 +22,7 @@ from scripts.local_supabase.leg import Leg
 
 TEN_YEARS_SECONDS = 10 * 365 * 86_400
 STOP_SECONDS = 30.0
+RESET_SIGNAL = signal.SIGUSR1  # a SIGTERM that tells who sent it
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class Lock:
     def taken_from_holder(self) -> Iterator[None]:
         """For as long as the block lasts, after stopping whoever holds the lock, politely first."""
         taken = self.try_take()
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        for number in (RESET_SIGNAL, signal.SIGKILL):
             if not taken:
                 self.signal_holder(number)
                 taken = self.wait_and_take(STOP_SECONDS)

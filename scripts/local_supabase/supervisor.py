@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +17,17 @@ from typing import Self
 from scripts.local_supabase import database, function_process
 from scripts.local_supabase.cron_stand_in import CronStandIn
 from scripts.local_supabase.details import Details, remove_environment_file, write_environment_file
-from scripts.local_supabase.errors import LocalSupabaseError
+from scripts.local_supabase.errors import LocalSupabaseError, OutdatedDataError
 from scripts.local_supabase.gateway_thread import running_gateway
 from scripts.local_supabase.leg import Leg
 from scripts.local_supabase.ports import free_port
 from scripts.local_supabase.postgres import ADMIN, Cluster, running_cluster
 from scripts.local_supabase.postgrest import find_or_install, running_postgrest
 from scripts.local_supabase.processes import Child
-from scripts.local_supabase.state import Keys, LegFolder, Lock
+from scripts.local_supabase.state import RESET_SIGNAL, Keys, LegFolder, Lock
 
 WATCH_SECONDS = 0.25
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, RESET_SIGNAL)
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ class Supervisor:
     def publish(self, details: Details, keys: Keys) -> None:
         directory = self.folder.directory
         self.stack.callback(remove_environment_file, directory, details.url)
-        write_environment_file(directory, settings_of(details, keys))
+        settings = settings_of(details, keys) | {"DATABASE_URL": details.database_url}
+        write_environment_file(directory, settings)
 
     def describe(self, cluster: Cluster, keys: Keys, url: str, function_port: int | None) -> Details:
         return Details(
@@ -141,7 +144,7 @@ class Supervisor:
 
 
 def settings_of(details: Details, keys: Keys) -> dict[str, str]:
-    """What the function reads, and what the file `env` tells scripts and tests."""
+    """What the function reads; the file `env` tells it too, and adds the database for psql."""
     settings = {
         "SUPABASE_URL": details.url,
         "SUPABASE_SECRET_KEY": details.secret_key,
@@ -165,16 +168,19 @@ def up(options: Options) -> int:
             supervisor.watch()
     except StopRequested:
         return 0
+    except OutdatedDataError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     except (LocalSupabaseError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
-def reset(directory: Path) -> int:
-    """Stops what runs in the directory and deletes the data of both legs."""
+def reset(directory: Path, legs: Sequence[Leg] = tuple(Leg)) -> int:
+    """Stops what runs in the directory and deletes the data of the legs."""
     try:
-        for leg in Leg:
+        for leg in legs:
             folder = LegFolder(directory.resolve(), leg)
             if not folder.directory.exists():
                 continue
@@ -187,16 +193,18 @@ def reset(directory: Path) -> int:
 
 
 def request_stop_on_signals() -> None:
-    def stop(_number: int, _frame: FrameType | None) -> None:
+    def stop(number: int, _frame: FrameType | None) -> None:
         ignore_signals()
+        if number == RESET_SIGNAL:
+            print("A reset stops it and deletes its data.", file=sys.stderr, flush=True)
         raise StopRequested
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         signal.signal(number, stop)
 
 
 def ignore_signals() -> None:
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 

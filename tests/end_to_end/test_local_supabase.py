@@ -48,6 +48,7 @@ def test_the_environment_file_is_for_its_owner_only(supabase: LocalSupabase) -> 
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert f"SUPABASE_URL={supabase.url}\n" in path.read_text()
+    assert f"DATABASE_URL={supabase.database_url}\n" in path.read_text()
 
 
 def test_kill_9_leaves_no_process_and_loses_no_data_and_no_keys(leg: str, tmp_path: Path) -> None:
@@ -101,19 +102,59 @@ def test_two_run_side_by_side_and_a_second_one_in_the_same_directory_is_refused(
         assert notes(other) == [("only here",)]
 
 
-def test_reset_stops_what_runs_and_deletes_its_data(leg: str, tmp_path: Path) -> None:
-    running = LocalSupabase.start(tmp_path, Leg(leg), fsync=False)
-    pids = descendants(running.pid)
-
-    subprocess.run(
-        [sys.executable, "-m", "scripts.local_supabase", "reset", "--directory", tmp_path],
+def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "scripts.local_supabase", *arguments],
         cwd=REPOSITORY,
-        check=True,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    running.stop()
 
+
+def test_reset_stops_what_runs_which_says_so_and_deletes_its_data(leg: str, tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "scripts.local_supabase", "up", "--leg", leg, "--no-function"]
+    with subprocess.Popen(
+        [*program, "--no-fsync", "--directory", tmp_path],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        pids = descendants(running.pid)
+
+        assert command("reset", "--directory", tmp_path).returncode == 0
+        _, said = running.communicate()
+
+    assert (running.returncode, said) == (0, "A reset stops it and deletes its data.\n")
     assert wait_until_gone(pids) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_data_that_other_migrations_made_is_refused_with_an_exit_code_of_its_own(
+    leg: str, tmp_path: Path
+) -> None:
+    with (
+        LocalSupabase.start(tmp_path, Leg(leg), fsync=False) as supabase,
+        psycopg.connect(supabase.database_url) as connection,
+    ):
+        connection.execute("update supabase_migrations.schema_migrations set statements = array['select 1']")
+
+    refused = command("up", "--leg", leg, "--directory", tmp_path)
+
+    assert refused.returncode == 3
+    assert "it needs a reset" in refused.stderr
+
+
+def test_a_reset_of_one_leg_leaves_the_others_data_alone(tmp_path: Path) -> None:
+    for name in Leg:
+        (tmp_path / name).mkdir()
+
+    assert command("reset", "--leg", "wheel", "--directory", tmp_path).returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["debian"]
 
 
 def test_a_directory_that_cannot_be_used_is_refused_in_one_sentence(leg: str, tmp_path: Path) -> None:
