@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 from functions.clock import Clock
 from functions.errors import LeaseLost
 from functions.object_store import ObjectStore
+from functions.private_folder import new_private_folder, remove_folder
 from functions.queue_rows import ClaimedJob
 from functions.redact import named_problems
 from handlers.contract import Decoded, Model, Reject
@@ -42,7 +42,7 @@ class JobContext:
         self._abandoned: str | None = None
         self._lock = threading.Lock()
         self._progress: dict[str, Any] | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
         self._files = 0
 
     def seconds_left(self) -> float:
@@ -61,10 +61,10 @@ class JobContext:
     def download_to_file(self, bucket: str, path: str, *, max_bytes: int | None = None) -> Path:
         self._check()
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="crontick-", ignore_cleanup_errors=True)
+            self._folder = new_private_folder()
         self._files += 1
         # The name is ours, the suffix is what decoders may want to see of the original.
-        target = Path(self._folder.name, f"{self._files}{_safe_suffix(path)}")
+        target = self._folder / f"{self._files}{_safe_suffix(path)}"
         self._store.download_to(target, bucket, path, max_bytes=max_bytes)
         return target
 
@@ -101,7 +101,7 @@ class JobContext:
     def close(self) -> None:
         """Removes the job's private folder."""
         if self._folder is not None:
-            self._folder.cleanup()
+            remove_folder(self._folder)
 
     def _check(self) -> None:
         if self._abandoned is not None:

@@ -17,10 +17,15 @@ from uuid import uuid4
 logger = logging.getLogger(__name__)
 
 
+def new_private_folder() -> Path:
+    """A new folder; whoever asked for it removes it with `remove_folder`."""
+    return Path(tempfile.mkdtemp(prefix="crontick-"))
+
+
 @contextmanager
 def private_folder() -> Iterator[Path]:
     """A new folder that is removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="crontick-"))
+    folder = new_private_folder()
     try:
         yield folder
     finally:

@@ -19,6 +19,7 @@ from postgrest import SyncPostgrestClient
 from storage3 import SyncStorageClient
 
 from functions.settings import Settings
+from functions.this_machine import is_on_this_machine
 
 _CONNECT_SECONDS = 5.0
 _REST_SECONDS = 15.0  # above the 8 s after which Supabase ends a statement
@@ -46,7 +47,7 @@ class SupabaseClient:
         """PostgREST, for `job_queue.py`: short calls, and the queue itself decides what is retried."""
         with self._lock:
             if self._rest is None:
-                session = _http_client(_REST_SECONDS)
+                session = _http_client(self._url, _REST_SECONDS)
                 session.event_hooks = {"request": [self._limit_time], "response": [_refuse_what_others_say]}
                 self._rest = SyncPostgrestClient(
                     f"{self._url}/rest/v1",
@@ -71,7 +72,9 @@ class SupabaseClient:
         with self._lock:
             if self._storage is None:
                 self._storage = SyncStorageClient(
-                    f"{self._url}/storage/v1/", headers=dict(self._headers), http_client=_http_client(30)
+                    f"{self._url}/storage/v1/",
+                    headers=dict(self._headers),
+                    http_client=_http_client(self._url, 30),
                 )
             return self._storage
 
@@ -123,9 +126,14 @@ def _refuse_what_others_say(response: httpx.Response) -> None:
         raise httpx.HTTPStatusError(message, request=response.request, response=response)
 
 
-def _http_client(seconds: float) -> httpx.Client:
-    limits = httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=20)
-    return httpx.Client(http2=False, timeout=_timeout(seconds), limits=limits, follow_redirects=False)
+def _http_client(url: str, seconds: float) -> httpx.Client:
+    return httpx.Client(
+        http2=False,
+        timeout=_timeout(seconds),
+        limits=httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=20),
+        follow_redirects=False,
+        trust_env=not is_on_this_machine(url),
+    )
 
 
 def _timeout(seconds: float) -> httpx.Timeout:

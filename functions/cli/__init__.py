@@ -39,7 +39,10 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def crontick(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version", metavar="", callback=_show_version, is_eager=True, help="Show the version."
+        ),
     ] = False,
 ) -> None:
     """Background processing for Supabase, with nothing running between ticks."""

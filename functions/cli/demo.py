@@ -43,28 +43,34 @@ _ROOM_FOR_TITLES = 100  # columns of the terminal
 _BUCKET = "ingest"
 
 
+Sources = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="FILE", show_default=False, help="Your files. Default: the bundled samples."),
+]
+KeepRunning = Annotated[
+    bool, typer.Option("--keep-running", metavar="", help="Leave everything up until Ctrl-C.")
+]
+ReportPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Where to write it. Default: .local/report.html",
+        show_default=False,
+    ),
+]
+Patience = Annotated[
+    float, typer.Option("--timeout", min=1, metavar="SECONDS", help="Time to wait for the files.")
+]
+
+
 def demo(
-    sources: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="FILE", show_default=False, help="Your files. Default: the bundled samples."),
-    ] = None,
+    sources: Sources = None,
     leg: LegOption = Leg.wheel,
     schedule: Schedule = None,
-    keep_running: Annotated[
-        bool, typer.Option("--keep-running", help="Leave everything up until Ctrl-C.")
-    ] = False,
-    report_path: Annotated[
-        Path | None,
-        typer.Option(
-            "--report",
-            metavar="FILE",
-            help="Where to write it. Default: .local/report.html",
-            show_default=False,
-        ),
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="Time to wait for the files.")
-    ] = 300,
+    keep_running: KeepRunning = False,
+    report_path: ReportPath = None,
+    timeout: Patience = 300,
     directory: Directory = LOCAL_DIRECTORY,
     json: Json = False,
 ) -> None:

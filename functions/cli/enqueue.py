@@ -15,11 +15,13 @@ from functions.cli.connection import connect, project, settings
 from functions.cli.options import Json
 from functions.cli.terminal import Misuse, console, print_json
 
+JobType = Annotated[
+    str, typer.Argument(metavar="TYPE", show_default=False, help="Job type: a file in handlers/.")
+]
+
 
 def enqueue(
-    job_type: Annotated[
-        str, typer.Argument(metavar="TYPE", show_default=False, help="Job type: a file in handlers/.")
-    ],
+    job_type: JobType,
     org: Annotated[
         str,
         typer.Option(

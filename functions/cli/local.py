@@ -7,6 +7,7 @@ our end of a pipe: however this process ends, they end too.
 from __future__ import annotations
 
 import fcntl
+import shlex
 import signal
 import subprocess
 import sys
@@ -89,7 +90,7 @@ class Process:
         said = "\n  ".join(self._last_lines) or "(it said nothing)"
         return Problem(f"{what}:\n  {said}", advice)
 
-    def ready(self) -> LocalSupabase:
+    def ready(self, directory: Path) -> LocalSupabase:
         """Waits for the line that says that everything answers."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -97,8 +98,9 @@ class Process:
             code = self._process.wait(timeout=STOP_SECONDS)
             problem = self.failure("the local Supabase did not start", advice="")
             if code == _OUTDATED_EXIT_CODE:
-                advice = f"Throw the local data away with: {command('reset')}"
-                raise OutdatedData(problem.what, advice)
+                raise OutdatedData(
+                    problem.what, f"Throw the local data away with: {reset_command(directory)}"
+                )
             raise problem
         try:
             return LocalSupabase.model_validate_json(line)
@@ -140,7 +142,7 @@ def started(
     running = Process(process, on_line)
     try:
         with _terminated_like_ctrl_c():
-            yield running.ready(), running
+            yield running.ready(directory), running
     finally:
         running.stop()
 
@@ -159,6 +161,12 @@ def _terminated_like_ctrl_c() -> Iterator[None]:
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def reset_command(directory: Path) -> str:
+    """The reset that is about this directory, as it can be typed here."""
+    usual = directory.absolute() == REPOSITORY / ".local"
+    return command("reset" if usual else f"reset --directory {shlex.quote(str(directory))}")
 
 
 def data_folders(directory: Path) -> list[Path]:

@@ -11,7 +11,9 @@ from functions.cli.local import REPOSITORY, Leg
 
 LOCAL_DIRECTORY = REPOSITORY / ".local"
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+Json = Annotated[
+    bool, typer.Option("--json", metavar="", help="Print JSON on stdout, and nothing else there.")
+]
 LegOption = Annotated[
     Leg, typer.Option("--leg", help="wheel: PostgreSQL 18, real http. debian: PostgreSQL 15, real pg_cron.")
 ]

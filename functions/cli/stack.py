@@ -46,7 +46,7 @@ def until_interrupted(process: Process) -> NoReturn:
 
 
 def reset(
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.")] = False,
     directory: Directory = LOCAL_DIRECTORY,
     json: Json = False,
 ) -> None:
@@ -107,7 +107,10 @@ def announced_start(
         try:
             yield running
         except KeyboardInterrupt:
-            out.print(Text(f"stopping; the data stays ({command('reset')} throws it away)"), soft_wrap=True)
+            out.print(
+                Text(f"stopping; the data stays ({local.reset_command(directory)} throws it away)"),
+                soft_wrap=True,
+            )
             raise
 
 

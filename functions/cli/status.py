@@ -55,7 +55,7 @@ class Overview:
 
 
 def status(
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", metavar="", help="Refresh until Ctrl-C.")] = False,
     count: Annotated[
         int, typer.Option("--files", metavar="COUNT", min=1, max=500, help="How many of the latest files.")
     ] = 15,

@@ -15,9 +15,9 @@ from functions.cli.connection import settings
 from functions.cli.options import Json
 from functions.cli.terminal import Misuse, Problem, command, console, print_json, shown, status_text
 from functions.settings import Settings
+from functions.this_machine import is_on_this_machine
 
 _BEYOND_BUDGET_SECONDS = 20
-_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")  # no proxy leads there
 
 
 class JobResult(BaseModel):
@@ -59,9 +59,11 @@ def tick(
             metavar="TYPE,...", help="Only these job types, separated by commas.", show_default=False
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Run although processing is paused.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", metavar="", help="Run although processing is paused.")
+    ] = False,
     no_drain: Annotated[
-        bool, typer.Option("--no-drain", help="Claim once, not until nothing is due.")
+        bool, typer.Option("--no-drain", metavar="", help="Claim once, not until nothing is due.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -92,10 +94,8 @@ def _call(found: Settings, body: dict[str, Any]) -> Answer:
         )
     timeout = httpx.Timeout(found.tick_budget_seconds + _BEYOND_BUDGET_SECONDS, connect=5)
     try:
-        local = httpx.URL(endpoint).host in _THIS_MACHINE
-        response = httpx.post(
-            endpoint, json=body, headers=_secret(found), timeout=timeout, trust_env=not local
-        )
+        proxied = not is_on_this_machine(endpoint)
+        response = httpx.post(endpoint, json=body, headers=_secret(found), timeout=timeout, trust_env=proxied)
     except httpx.HTTPError as error:
         raise Problem(
             f"cannot reach the function at {endpoint}: {error or type(error).__name__}",

@@ -25,7 +25,9 @@ def upload(
     files: Files,
     org: Org = "demo",
     bucket: Bucket = "ingest",
-    wait: Annotated[bool, typer.Option("--wait", help="Watch until all jobs of the files are over.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", metavar="", help="Watch until all jobs of the files are over.")
+    ] = False,
     timeout: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="Time that --wait waits at most.")
     ] = 600,

@@ -20,7 +20,7 @@ from handlers.media.sniff import sniff_file
 MAX_CHARACTERS = 2_000_000
 PREVIEW_CHARACTERS = 4_000
 MARKDOWN_SIGNS = re.compile(r"^(?:#{1,6} +\S|(?:[-*+]|\d+\.) +\S.*\n(?:[-*+]|\d+\.) +\S|```|>)", re.M)
-HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*")
+HEADING = re.compile(r"(#{1,6})\s++(.*)")
 ITEM = re.compile(r"\s{0,8}(?:[-*+]|\d{1,3}[.)])\s+")
 QUOTE = re.compile(r"\s{0,3}>\s?")
 RULE = re.compile(r"\s*(?:[-*_=]\s*){3,}")
@@ -108,7 +108,7 @@ def _sections(text: str) -> list[Section]:
     for block in _blocks(text):
         heading = HEADING.fullmatch(block)
         if heading:
-            sections.append(Section(_plain(heading[2]), len(heading[1])))
+            sections.append(Section(_plain(heading[2].rstrip("#")), len(heading[1])))
         else:
             sections[-1].paragraphs.append(_plain(block))
     return [section for section in sections if section.heading or section.paragraphs]

@@ -19,6 +19,7 @@ from handlers.ai.offline import OfflineProvider
 from handlers.ai.pieces import LONGEST_PIECE, pieces
 from handlers.ai.provider import ExtractedFile
 from handlers.ai.structure import read_blocks, read_sentences
+from handlers.media.text import HEADING
 from handlers.outputs import Analysis, Passage
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +83,7 @@ def test_no_text_keeps_the_worker_busy_for_long() -> None:
         (_PAGE_NUMBER, "fullmatch", "page" + repeated("\t", LONG)),
         (_PAGE_NUMBER, "fullmatch", "1" + repeated("\t", LONG)),
         (markup._CODE, "search", repeated("`", LONG)),
+        (HEADING, "fullmatch", f"# x{repeated(' ', LONG)}y"),
         (markup._HEADING, "match", "#" + repeated(" ", LONG)),
         (markup._ITEM, "match", "-" + repeated("\t", LONG)),
     ],

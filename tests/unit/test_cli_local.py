@@ -134,9 +134,10 @@ def test_data_that_other_files_made_is_told_apart_and_the_way_out_can_be_typed(
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(OutdatedData, match=r"20_x\.sql has changed") as caught:
         start()
-    path, verb = caught.value.advice.rpartition(": ")[2].split()
+    path, *arguments = caught.value.advice.rpartition(": ")[2].split()
     assert Path(path).samefile(Path(sys.executable).with_name("crontick"))
-    assert verb == "reset"
+    assert arguments == ["reset", "--directory", "/data"]
+    assert local.reset_command(local.REPOSITORY / ".local").endswith("crontick reset")
 
 
 def test_a_stack_that_somebody_else_stopped_did_not_fail(program: Program) -> None:

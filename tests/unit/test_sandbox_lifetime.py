@@ -37,7 +37,9 @@ def start_worker(decoder: str, source: Path) -> subprocess.Popen[bytes]:
         "sandbox = Sandbox(allowed_prefixes=('tests.fixtures.',))\n"
         f"sandbox.run('{HOSTILE}{decoder}', Path(sys.argv[1]), timeout=600)"
     )
-    return subprocess.Popen([sys.executable, "-c", program, str(source)], cwd=ROOT)
+    # A worker that is killed leaves its private folder behind: here below the test's own.
+    environment = {**os.environ, "TMPDIR": str(source.parent)}
+    return subprocess.Popen([sys.executable, "-c", program, str(source)], cwd=ROOT, env=environment)
 
 
 def close_while_it_runs(

@@ -57,6 +57,7 @@ def test_a_stop_never_gives_more_time() -> None:
     clock.at(40, stop.set)
     tick(queue, PATIENT, clock=clock, start=threads, stop=stop, budget=45, shutdown_seconds=8)
     assert clock.now() - 1000 == pytest.approx(45)
+    assert queue.time_left["resolve"] == pytest.approx([1.5])
 
 
 def test_a_stop_does_not_lengthen_a_jobs_own_timeout() -> None:
@@ -64,6 +65,7 @@ def test_a_stop_does_not_lengthen_a_jobs_own_timeout() -> None:
     clock.at(2, stop.set)
     tick(queue, handler_of(lambda *_: Output(), timeout=5), clock=clock, start=HeldThreads(), stop=stop)
     assert queue.resolved[0].error == "timed out after 5 s"
+    assert clock.now() - 1000 == pytest.approx(5)
 
 
 def test_a_stop_during_a_claim_releases_what_it_brought_unstarted() -> None:
