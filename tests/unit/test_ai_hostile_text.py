@@ -98,7 +98,7 @@ def test_no_pattern_takes_time_by_the_square_of_its_text(
     )
     arguments = [sys.executable, "-c", program, pattern.pattern, str(pattern.flags), method]
 
-    subprocess.run(arguments, input=text, text=True, timeout=20, check=True)
+    assert subprocess.run(arguments, input=text, text=True, timeout=20, check=False).returncode == 0
 
 
 class Recorder:
