@@ -14,6 +14,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from functions.redact import storable
 from functions.sandbox_child import SIGNALLED
 from handlers.contract import Reject
 
@@ -42,7 +43,7 @@ class DecoderFailed(Exception):  # noqa: N818 - as above
 def read_facts(answer: bytes) -> dict[str, Any]:
     """Opens the answer, or raises what its status stands for."""
     try:
-        message = _storable(json.loads(answer, parse_constant=_no_number))
+        message = storable(json.loads(answer, parse_constant=_no_number))
         status = message["status"]
         facts = message.get("facts")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -58,17 +59,6 @@ def read_facts(answer: bytes) -> dict[str, Any]:
 
 def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
-
-
-def _storable(value: Any) -> Any:
-    """Removes what jsonb refuses from all strings: NUL and lone surrogates."""
-    if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
-    return value
 
 
 def read_exit(code: int) -> SandboxKilled:

@@ -22,7 +22,7 @@ from functions.settings import Settings
 from functions.this_machine import is_on_this_machine
 
 _CONNECT_SECONDS = 5.0
-_REST_SECONDS = 15.0  # above the 8 s after which Supabase ends a statement
+_REST_SECONDS = 9.0  # just above the 8 s after which Supabase ends a statement
 _DATABASE_CODE = re.compile(r"PGRST\w+|[0-9A-Z]{5}")
 _KEY_STATUSES = (401, 403)  # which postgrest passes on, whoever answered them
 

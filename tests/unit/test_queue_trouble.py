@@ -178,13 +178,13 @@ def test_no_try_begins_when_the_time_is_over_and_none_gets_more_than_is_left(
     assert [(one["read"], one["write"], one["connect"]) for one in timeouts] == [(8, 8, 4), (6, 6, 3)]
 
 
-def test_without_a_limit_a_try_gets_fifteen_seconds_and_only_five_to_connect(
+def test_without_a_limit_a_try_gets_nine_seconds_and_half_of_them_to_connect(
     rest: respx.MockRouter, queue: JobQueue
 ) -> None:
     route = rest.post(CLAIM).respond(json=[])
     claim(queue)
     timeout = route.calls.last.request.extensions["timeout"]
-    assert (timeout["read"], timeout["connect"]) == (15, 5)
+    assert (timeout["read"], timeout["connect"]) == (9, 4.5)
 
 
 @pytest.mark.parametrize(

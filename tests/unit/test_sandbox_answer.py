@@ -22,11 +22,11 @@ def answer(facts: Any, status: str = "ok", **more: Any) -> bytes:
 def test_keys_and_values_lose_what_the_database_would_refuse_at_every_level() -> None:
     facts = {"a\ud800": 1, "b\x00": ["c\x00", {"d\udfff": "e\ud800"}]}
 
-    assert read_facts(answer(facts)) == {"a?": 1, "b": ["c", {"d?": "e?"}]}
+    assert read_facts(answer(facts)) == {"a": 1, "b": ["c", {"d": "e"}]}
 
 
 def test_the_reason_of_a_refusal_can_be_stored_too() -> None:
-    with pytest.raises(Reject, match=r"^bad\?$"):
+    with pytest.raises(Reject, match=r"^bad$"):
         read_facts(answer(None, status="refused", reason="bad\ud800\x00"))
 
 
