@@ -134,7 +134,7 @@ insert into public.ingest_routes (name, bucket_id, flow) values (
 
 -- Cancels unfinished jobs. A running one learns it at its next heartbeat; what it resolves later is
 -- refused with the verdict that the audit row's outcome stands for.
--- Called by retire_file and cancel_job. Locks the jobs by ascending id.
+-- Called by retire_files and cancel_job. Locks the jobs by ascending id.
 create function public.cancel_unfinished(job_ids bigint[], outcome text, reason text) returns void
 language plpgsql security definer set search_path = '' as $$
 begin

@@ -23,6 +23,7 @@ def test_on_a_stop_nothing_new_starts_and_what_runs_gets_its_seconds() -> None:
     clock.at(8, threads.run_next)
     tick(queue, doing(lambda: 1), clock=clock, start=threads, concurrency=1, stop=stop)
     assert queue.outcomes() == {1: "done", 2: "release"}
+    assert threads.held == [], "the slot that became free stays empty"
 
 
 def test_on_a_stop_what_does_not_finish_in_time_is_released() -> None:
@@ -80,16 +81,3 @@ def test_a_stop_while_resolving_is_noticed_before_the_next_claim() -> None:
     queue.when_called = lambda method: stop.set() if method == "resolve" else None
     tick(queue, doing(lambda: 1), stop=stop)
     assert len(queue.claims) == 1
-
-
-def test_after_a_stop_a_slot_that_becomes_free_stays_empty() -> None:
-    queue, clock, threads, stop = (
-        FakeQueue([claimed(1), claimed(2)]),
-        FakeClock(),
-        HeldThreads(),
-        threading.Event(),
-    )
-    clock.at(2, stop.set)
-    clock.at(3, threads.run_next)
-    tick(queue, doing(lambda: 1), clock=clock, start=threads, concurrency=1, stop=stop)
-    assert (queue.outcomes(), threads.held) == ({1: "done", 2: "release"}, [])
