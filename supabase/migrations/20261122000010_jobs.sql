@@ -21,15 +21,29 @@ create table public.job_types (
   backoff_seconds numeric check (backoff_seconds >= 0),
   backoff_cap_seconds numeric check (backoff_cap_seconds >= 0),
   timeout_seconds int check (timeout_seconds between 1 and 86400),
+  max_concurrency int check (max_concurrency >= 0),
+  max_concurrency_per_org int check (max_concurrency_per_org >= 0),
+  usual_cost numeric check (usual_cost >= 0),
+  keep_done_days int check (keep_done_days >= 0),
+  keep_failed_days int check (keep_failed_days >= 0),
+  keep_cancelled_days int check (keep_cancelled_days >= 0),
   apply_function text check (apply_function ~ '^[a-z_][a-z0-9_]*$'),
   description text,
   constraint the_default_policy_is_complete check (
     type <> '*' or (max_attempts is not null and max_crashes is not null
-      and backoff_seconds is not null and backoff_cap_seconds is not null))
+      and backoff_seconds is not null and backoff_cap_seconds is not null
+      and keep_done_days is not null and keep_failed_days is not null and keep_cancelled_days is not null)),
+  constraint the_default_limits_no_type check (type <> '*' or max_concurrency is null)
 );
 comment on table public.job_types is
   'Policy per job type. A null takes the value of the row ''*''; a type without a row is all defaults.';
 comment on column public.job_types.timeout_seconds is 'Wins over the handler''s own timeout when set.';
+comment on column public.job_types.max_concurrency is
+  'At most so many live leases at once, counted when jobs are claimed; 0 stops the type.';
+comment on column public.job_types.usual_cost is
+  'What one job is expected to cost: reserved against an organisation''s spend_per_day while the job runs.';
+comment on column public.job_types.keep_done_days is
+  'How long prune_jobs keeps a job after it ended so; likewise keep_failed_days and keep_cancelled_days.';
 comment on column public.job_types.apply_function is
   'Function public.<name>(job public.jobs, output jsonb) that writes a done job''s output, in the same transaction.';
 comment on column public.job_types.max_crashes is
@@ -46,8 +60,9 @@ revoke all on function public.keep_default_policy() from public, anon, authentic
 create trigger keep_default_policy before delete or update of type on public.job_types
   for each row when (old.type = '*') execute function public.keep_default_policy();
 
-insert into public.job_types (type, max_attempts, max_crashes, backoff_seconds, backoff_cap_seconds, description)
-values ('*', 5, 3, 300, 3600, 'What holds for every type that does not say otherwise');
+insert into public.job_types (type, max_attempts, max_crashes, backoff_seconds, backoff_cap_seconds,
+  keep_done_days, keep_failed_days, keep_cancelled_days, description)
+values ('*', 5, 3, 300, 3600, 7, 90, 7, 'What holds for every type that does not say otherwise');
 
 create table public.job_queue_settings (
   only_row boolean primary key default true check (only_row),
@@ -71,11 +86,16 @@ create table public.jobs (
   status text not null default 'queued'
     check (status in ('waiting', 'queued', 'processing', 'done', 'failed', 'cancelled')),
   priority int not null default 0 check (priority between -1000 and 1000),
-  run_at timestamptz not null default now(),
+  run_at timestamptz not null default now() check (isfinite(run_at)),
+  turn text not null default 'ready' check (turn in ('later', 'ready', 'alone')),
+  org_key bigint not null generated always as (hashtextextended(org_id, 0)) stored,
+  place double precision not null generated always as (
+    extract(epoch from run_at - timestamptz '2000-01-01 00:00:00+00')::double precision - 60 * priority) stored,
   attempts int not null default 0 check (attempts >= 0),
   crashes int not null default 0 check (crashes >= 0),
   max_attempts int not null check (max_attempts between 1 and 100),
   idempotency_key text not null check (length(idempotency_key) between 1 and 512),
+  unique_for text not null default 'unfinished' check (unique_for in ('unfinished', 'ever')),
   file_id bigint,
   waiting_for int not null default 0 check (waiting_for >= 0),
   worker_id uuid,
@@ -84,6 +104,7 @@ create table public.jobs (
   progress jsonb,
   output jsonb,
   last_error text,
+  public_error text,
   cancelled_by bigint,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -99,6 +120,15 @@ create table public.jobs (
   constraint attempts_within_bounds check (attempts <= max_attempts)
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
 comment on table public.jobs is 'The queue. Read it freely; write it through the functions only.';
+comment on column public.jobs.turn is
+  'Of a queued job: later (run_at lies ahead; the claim moves it on), ready, or alone (suspect of a crash).';
+comment on column public.jobs.org_key is 'A hash of org_id: a random number among them is a random organisation.';
+comment on column public.jobs.place is
+  'Which ready job comes first, in seconds: one point of priority is a head start of a minute, so the low ones age.';
+comment on column public.jobs.unique_for is
+  'How long idempotency_key keeps the same work out: while this job is unfinished, or for ever.';
+comment on column public.jobs.last_error is 'For operators.';
+comment on column public.jobs.public_error is 'For the people whose job it is: the reason a handler gave for them.';
 comment on column public.jobs.attempts is 'Attempts that were charged: released, snoozed and crashed ones are given back.';
 comment on column public.jobs.crashes is 'Leases that ran out: counted apart from errors.';
 comment on column public.jobs.lease_token is 'Fresh for every claim; whoever does not hold it cannot change the job.';
@@ -110,8 +140,12 @@ comment on column public.jobs.waiting_for is 'Parents that are not done yet.';
 -- statuses, so completing a job can never collide with a newer sibling.
 create unique index jobs_unfinished_once on public.jobs (org_id, type, idempotency_key)
   where status in ('waiting', 'queued', 'processing');
-create index jobs_claimable on public.jobs (priority desc, run_at, id) where status = 'queued';
-create index jobs_due on public.jobs (run_at) where status = 'queued';
+create unique index jobs_once_for_ever on public.jobs (org_id, type, idempotency_key) where unique_for = 'ever';
+-- Claimable rows only: what is due later, suspect or ended costs a claim nothing.
+create index jobs_ready on public.jobs (type, org_key, place, id) where status = 'queued' and turn = 'ready';
+create index jobs_ready_by_place on public.jobs (type, place, id) where status = 'queued' and turn = 'ready';
+create index jobs_alone on public.jobs (place, id) where status = 'queued' and turn = 'alone';
+create index jobs_later on public.jobs (run_at) where status = 'queued' and turn = 'later';
 create index jobs_leased on public.jobs (id) where status = 'processing';
 create index jobs_dead_letters on public.jobs (completed_at) where status = 'failed';
 create index jobs_of_file on public.jobs (file_id, id) where file_id is not null;
@@ -119,10 +153,11 @@ create index jobs_of_file on public.jobs (file_id, id) where file_id is not null
 create table public.job_parents (
   job_id bigint not null references public.jobs (id) on delete cascade,
   parent_id bigint not null references public.jobs (id) on delete cascade,
+  ref text,
   primary key (job_id, parent_id),
   check (parent_id < job_id)
 );
-comment on table public.job_parents is 'Which job of a flow waits for which.';
+comment on table public.job_parents is 'Which job of a flow waits for which; ref: what the flow calls the parent.';
 create index job_parents_by_parent on public.job_parents (parent_id);
 
 create table public.job_runs (
@@ -137,12 +172,16 @@ create table public.job_runs (
     check (outcome in ('done', 'retry', 'failed', 'snooze', 'release', 'superseded', 'cancelled', 'error', 'crash')),
   error text,
   duration_ms int,
+  cost numeric check (cost >= 0),
+  reused_from bigint,
   started_at timestamptz not null,
   finished_at timestamptz not null default now()
 );
 comment on table public.job_runs is 'One row per attempt and what became of it: the audit trail.';
+comment on column public.job_runs.cost is 'What the handler reported to have spent.';
+comment on column public.job_runs.reused_from is 'The job whose result for the same content was taken.';
 create index job_runs_of_job on public.job_runs (job_id, attempt);
-create index job_runs_of_org on public.job_runs (org_id, finished_at);
+create index job_runs_done_of_type on public.job_runs (type, id) where outcome = 'done';
 
 -- Read by claim_jobs and resolve_jobs: the policy of each listed type, and of '*' for all others.
 create view public.job_policies with (security_invoker = on) as
@@ -153,6 +192,12 @@ select
   coalesce(t.backoff_seconds, d.backoff_seconds) as backoff_seconds,
   coalesce(t.backoff_cap_seconds, d.backoff_cap_seconds) as backoff_cap_seconds,
   coalesce(t.timeout_seconds, d.timeout_seconds) as timeout_seconds,
+  t.max_concurrency,
+  coalesce(t.max_concurrency_per_org, d.max_concurrency_per_org) as max_concurrency_per_org,
+  coalesce(t.usual_cost, d.usual_cost) as usual_cost,
+  coalesce(t.keep_done_days, d.keep_done_days) as keep_done_days,
+  coalesce(t.keep_failed_days, d.keep_failed_days) as keep_failed_days,
+  coalesce(t.keep_cancelled_days, d.keep_cancelled_days) as keep_cancelled_days,
   t.apply_function
 from public.job_types t cross join public.job_types d
 where d.type = '*';

@@ -1,76 +1,12 @@
 -- enqueue: work becomes rows of jobs, once per idempotency key, alone or as a flow of jobs that wait.
 
--- How deep each job of a flow sits below the ones it waits for; no rows when nothing waits.
--- Called by check_jobs_to_enqueue. Raises 22023 for a ref that is doubled or unknown, and for a cycle.
-create function public.flow_depths(jobs jsonb) returns table (ordinal int, depth int)
-language plpgsql stable security definer set search_path = '' as $$
-declare
-  problem text;
-  elements int := jsonb_array_length(jobs);
-  ordinals int[];
-  depths int[];
-begin
-  if not exists (select from jsonb_array_elements(jobs) e where e.value ? 'after' or e.value ? 'ref') then
-    return;
-  end if;
-
-  select format('ref "%s" is used twice', e.value ->> 'ref') into problem
-  from jsonb_array_elements(jobs) e where e.value ->> 'ref' is not null
-  group by e.value ->> 'ref' having count(*) > 1 limit 1;
-  if problem is null then
-    select format('jobs[%s]: after names "%s", but no job of this flow has that ref', e.ordinality - 1, a.value)
-    into problem
-    from jsonb_array_elements(jobs) with ordinality e
-    cross join jsonb_array_elements_text(coalesce(nullif(e.value -> 'after', 'null'), '[]')) a
-    where not exists (select from jsonb_array_elements(jobs) p where p.value ->> 'ref' = a.value)
-    order by e.ordinality limit 1;
-  end if;
-  if problem is not null then
-    raise exception '%', problem using errcode = '22023';
-  end if;
-
-  with recursive element as (
-    select (e.ordinality - 1)::int as ordinal, e.value ->> 'ref' as ref,
-      coalesce(nullif(e.value -> 'after', 'null'), '[]') as after
-    from jsonb_array_elements(jobs) with ordinality e
-  ),
-  edge as (
-    select distinct child.ordinal as child, parent.ordinal as parent
-    from element child
-    cross join jsonb_array_elements_text(child.after) a
-    join element parent on parent.ref = a.value
-  ),
-  reached as (
-    select e.ordinal, 0 as depth from element e where e.after = '[]'
-    union
-    select edge.child, reached.depth + 1
-    from reached join edge on edge.parent = reached.ordinal
-    -- Deeper than there are elements means a circle; twice as deep names each of its members.
-    where reached.depth < 2 * elements
-  ),
-  deepest as (
-    select r.ordinal, max(r.depth) as depth from reached r group by r.ordinal
-  )
-  select array_agg(d.ordinal), array_agg(d.depth) into ordinals, depths from deepest d;
-
-  if coalesce(cardinality(ordinals), 0) < elements or elements <= any (depths) then
-    raise exception 'the jobs of this flow wait for each other in a circle: %', (
-      select string_agg(coalesce(e.value ->> 'ref', e.value ->> 'type'), ', ' order by e.ordinality)
-      from jsonb_array_elements(jobs) with ordinality e
-      where coalesce(depths[array_position(ordinals, (e.ordinality - 1)::int)], elements) >= elements
-    ) using errcode = '22023';
-  end if;
-  return query select u.o, u.d from unnest(ordinals, depths) u (o, d);
-end $$;
-revoke all on function public.flow_depths(jsonb) from public, anon, authenticated;
-grant execute on function public.flow_depths(jsonb) to service_role;
-
 -- What is wrong with one job that somebody wants to enqueue; null when nothing is.
 -- Called by check_jobs_to_enqueue. Takes no locks.
 create function public.problem_of_job(job jsonb) returns text
 language plpgsql stable security definer set search_path = '' as $$
 declare
   run_at timestamptz;
+  parent jsonb;
 begin
   if jsonb_typeof(job) <> 'object' then
     return 'expected an object';
@@ -82,8 +18,14 @@ begin
     return format('type %s is not a job type: expected a lower-case name such as create_cards', coalesce(job ->> 'type', 'null'));
   elsif jsonb_typeof(coalesce(job -> 'payload', '{}')) not in ('object', 'null') then
     return 'payload: expected an object';
+  elsif pg_column_size(job -> 'payload') > 1000000 then
+    return 'payload: at most 1 MB; put more into Storage and name its path';
   elsif jsonb_typeof(coalesce(job -> 'after', '[]')) not in ('array', 'null') then
-    return 'after: expected an array of refs';
+    return 'after: expected an array of refs and job ids';
+  elsif coalesce(job ->> 'on_conflict', 'return') not in ('return', 'replace', 'debounce') then
+    return 'on_conflict: expected return, replace or debounce';
+  elsif coalesce(job ->> 'unique_for', 'unfinished') not in ('unfinished', 'ever') then
+    return 'unique_for: expected unfinished or ever';
   elsif coalesce(job ->> 'priority', '0') !~ '^(-?[0-9]{1,3}|-?1000)$' then
     return 'priority: expected a whole number from -1000 to 1000';
   elsif coalesce(job ->> 'max_attempts', '1') !~ '^([1-9][0-9]?|100)$' then
@@ -103,6 +45,15 @@ begin
       return 'run_at: expected a time between the years 1970 and 9999';
     end if;
   end if;
+  for parent in select a.value from jsonb_array_elements(coalesce(nullif(job -> 'after', 'null'), '[]')) a loop
+    if jsonb_typeof(parent) not in ('string', 'number') or (
+      jsonb_typeof(parent) = 'number' and parent::text !~ '^[1-9][0-9]{0,17}$') then
+      return format('after: %s is neither a ref nor the number of a job', parent);
+    elsif jsonb_typeof(parent) = 'number' and not exists (
+      select from public.jobs j where j.id = parent::text::bigint and j.org_id = job ->> 'org_id') then
+      return format('after: organisation %s has no job %s', job ->> 'org_id', parent);
+    end if;
+  end loop;
   return null;
 end $$;
 revoke all on function public.problem_of_job(jsonb) from public, anon, authenticated;
@@ -140,6 +91,8 @@ begin
       'file_id', (e.value ->> 'file_id')::bigint,
       'key', coalesce(nullif(e.value ->> 'idempotency_key', ''), encode(sha256(convert_to(
         (e.value ->> 'org_id') || chr(31) || (e.value ->> 'type') || chr(31) || p.payload::text, 'UTF8')), 'hex')),
+      'unique_for', coalesce(e.value ->> 'unique_for', 'unfinished'),
+      'on_conflict', coalesce(e.value ->> 'on_conflict', 'return'),
       'depth', coalesce(d.depth, 0),
       'ref', e.value ->> 'ref',
       'after', coalesce(nullif(e.value -> 'after', 'null'), '[]'))
@@ -163,68 +116,6 @@ end $$;
 revoke all on function public.check_jobs_to_enqueue(jsonb) from public, anon, authenticated;
 grant execute on function public.check_jobs_to_enqueue(jsonb) to service_role;
 
--- Lets the new jobs of a flow wait for their parents, some of which may be older jobs that just ended.
--- Called by enqueue_jobs. Locks older parents by ascending id, so that none ends unnoticed meanwhile.
-create function public.link_flow(children bigint[], parents bigint[]) returns void
-language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
-begin
-  perform 1 from public.jobs j where j.id = any (parents) order by j.id for update;
-
-  insert into public.job_parents (job_id, parent_id)
-  select distinct u.child, u.parent from unnest(children, parents) u (child, parent);
-
-  perform public.settle_children(parents);
-end $$;
-revoke all on function public.link_flow(bigint[], bigint[]) from public, anon, authenticated;
-grant execute on function public.link_flow(bigint[], bigint[]) to service_role;
-
--- Moves on whatever waits for these jobs: queued once all parents are done, cancelled with its own
--- children once one is a dead letter or cancelled.
--- Called by link_flow, resolve_jobs, claim_jobs (dead letters of expired leases) and cancel_job.
--- Locks the waiting jobs by ascending id, then counts: two parents that end at once cannot both miss it.
-create function public.settle_children(parent_ids bigint[]) returns void
-language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
-declare
-  children bigint[];
-  dead bigint[];
-begin
-  children := array(
-    select distinct e.job_id from public.job_parents e where e.parent_id = any (parent_ids) order by e.job_id);
-  if cardinality(children) = 0 then
-    return;
-  end if;
-  perform 1 from public.jobs j where j.id = any (children) and j.status = 'waiting' order by j.id for update;
-
-  with left_over as (
-    select e.job_id,
-      count(*) filter (where p.status <> 'done') as unfinished,
-      min(p.id) filter (where p.status in ('failed', 'cancelled')) as culprit
-    from public.job_parents e join public.jobs p on p.id = e.parent_id
-    where e.job_id = any (children)
-    group by e.job_id
-  ),
-  moved as (
-    update public.jobs j set
-      status = case when l.culprit is not null then 'cancelled' when l.unfinished = 0 then 'queued' else 'waiting' end,
-      waiting_for = l.unfinished,
-      run_at = case when l.unfinished = 0 then greatest(j.run_at, now()) else j.run_at end,
-      cancelled_by = l.culprit,
-      last_error = case when l.culprit is not null
-        then format('job %s (%s), which this one waits for, ended as %s', p.id, p.type, p.status) end,
-      completed_at = case when l.culprit is not null then now() end,
-      updated_at = now()
-    from left_over l left join public.jobs p on p.id = l.culprit
-    where j.id = l.job_id and j.status = 'waiting'
-    returning j.id, j.status
-  )
-  select array_agg(m.id) into dead from moved m where m.status = 'cancelled';
-  if dead is not null then
-    perform public.settle_children(dead);
-  end if;
-end $$;
-revoke all on function public.settle_children(bigint[]) from public, anon, authenticated;
-grant execute on function public.settle_children(bigint[]) to service_role;
-
 -- Inserts those of the checked jobs that do not exist yet and returns their ids, which follow the flow: parents first.
 -- Called by enqueue_jobs. Rows go in by key, so that two calls meet the keys they share in the same order.
 create function public.insert_new_jobs(asked jsonb) returns bigint[]
@@ -234,21 +125,22 @@ language sql security definer set search_path = '' as $$
     from (
       select r.*
       from jsonb_to_recordset(asked) r (ordinal int, org_id text, type text, payload jsonb, run_at timestamptz,
-        priority int, max_attempts int, file_id bigint, key text, depth int, after jsonb)
+        priority int, max_attempts int, file_id bigint, key text, unique_for text, depth int, after jsonb)
       order by r.depth, r.ordinal offset 0
     ) a
   ),
   inserted as (
-    insert into public.jobs
-      (id, org_id, type, payload, status, waiting_for, run_at, priority, max_attempts, file_id, idempotency_key)
+    insert into public.jobs (id, org_id, type, payload, status, waiting_for, run_at, turn, priority, max_attempts,
+      file_id, idempotency_key, unique_for)
     overriding system value
     select n.id, n.org_id, n.type, n.payload,
       case when n.after = '[]' then 'queued' else 'waiting' end,
-      (select count(distinct x.value)::int from jsonb_array_elements_text(n.after) x),
-      n.run_at, n.priority, n.max_attempts, n.file_id, n.key
+      (select count(distinct x.value)::int from jsonb_array_elements(n.after) x),
+      n.run_at, case when n.run_at > now() then 'later' else 'ready' end, n.priority, n.max_attempts,
+      n.file_id, n.key, n.unique_for
     from numbered n
     order by n.org_id, n.type, n.key, n.id
-    on conflict (org_id, type, idempotency_key) where status in ('waiting', 'queued', 'processing') do nothing
+    on conflict do nothing
     returning id
   )
   select coalesce(array_agg(i.id), '{}') from inserted i
@@ -256,53 +148,138 @@ $$;
 revoke all on function public.insert_new_jobs(jsonb) from public, anon, authenticated;
 grant execute on function public.insert_new_jobs(jsonb) to service_role;
 
+-- Which job each of the checked ones is, in their order: the one whose key is taken for ever, or the unfinished one.
+-- Called by enqueue_jobs, as a statement of its own: only its snapshot shows what a concurrent call committed first.
+create function public.find_asked_jobs(asked jsonb) returns bigint[]
+language sql volatile security definer set search_path = '' as $$
+  select array_agg(coalesce(
+      case when a.unique_for = 'ever' then (
+        select j.id from public.jobs j
+        where j.org_id = a.org_id and j.type = a.type and j.idempotency_key = a.key and j.unique_for = 'ever') end,
+      (select j.id from public.jobs j
+        where j.org_id = a.org_id and j.type = a.type and j.idempotency_key = a.key
+          and j.status in ('waiting', 'queued', 'processing')))
+    order by a.ordinal)
+  from jsonb_to_recordset(asked) a (ordinal int, org_id text, type text, key text, unique_for text)
+$$;
+revoke all on function public.find_asked_jobs(jsonb) from public, anon, authenticated;
+grant execute on function public.find_asked_jobs(jsonb) to service_role;
+
+-- Does to jobs that exist already what the asked ones want of them: replaces what is not running yet, pushes its
+-- run_at, takes its key for ever. One that runs already gives its key up, so that the newer work is not lost: that is
+-- why a retry of it can never meet the newer job. Returns the changed ids; null if a key was given up: insert once more.
+-- Called by enqueue_jobs. Locks the jobs by ascending id.
+create function public.change_existing_jobs(asked jsonb, existing bigint[]) returns bigint[]
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+declare
+  running bigint[];
+  changed bigint[];
+begin
+  perform 1 from public.jobs j where j.id = any (existing) order by j.id for update;
+  running := array(
+    select j.id
+    from jsonb_to_recordset(asked) a (ordinal int, on_conflict text)
+    join public.jobs j on j.id = existing[a.ordinal + 1]
+    where a.on_conflict <> 'return' and j.status = 'processing' and j.unique_for = 'unfinished');
+  if running <> '{}' then
+    update public.jobs j set idempotency_key = format('%s#%s', left(j.idempotency_key, 490), j.id)
+    where j.id = any (running);
+    return null;
+  end if;
+
+  with wanted as (
+    select distinct on (existing[a.ordinal + 1]) existing[a.ordinal + 1] as id, a.*
+    from jsonb_to_recordset(asked) a (
+      ordinal int, payload jsonb, run_at timestamptz, priority int, max_attempts int, unique_for text, on_conflict text)
+    where existing[a.ordinal + 1] is not null and (a.on_conflict <> 'return' or a.unique_for = 'ever')
+    order by existing[a.ordinal + 1], a.ordinal desc
+  ),
+  moved as (
+    update public.jobs j set
+      unique_for = w.unique_for,
+      payload = case when w.on_conflict = 'replace' and m.movable then w.payload else j.payload end,
+      priority = case when w.on_conflict = 'replace' and m.movable then w.priority else j.priority end,
+      max_attempts = case when w.on_conflict = 'replace' and m.movable
+        then greatest(w.max_attempts, j.attempts) else j.max_attempts end,
+      run_at = case when m.movable then m.run_at else j.run_at end,
+      turn = case when not m.movable or j.turn = 'alone' then j.turn when m.run_at > now() then 'later' else 'ready' end,
+      updated_at = now()
+    from wanted w
+    join public.jobs old on old.id = w.id
+    cross join lateral (select
+      w.on_conflict <> 'return' and old.status in ('waiting', 'queued') as movable,
+      case w.on_conflict when 'debounce' then greatest(w.run_at, old.run_at) else w.run_at end as run_at) m
+    where j.id = w.id and (m.movable or j.unique_for <> w.unique_for)
+    returning j.id, m.movable
+  )
+  select coalesce(array_agg(m.id) filter (where m.movable), '{}') into changed from moved m;
+  return changed;
+end $$;
+revoke all on function public.change_existing_jobs(jsonb, bigint[]) from public, anon, authenticated;
+grant execute on function public.change_existing_jobs(jsonb, bigint[]) to service_role;
+
 -- Enqueues a batch, or a flow whose jobs wait for each other: an array of
---   {"org_id", "type", "payload"?, "run_at"?, "priority"?, "max_attempts"?, "idempotency_key"?, "ref"?, "after"?: [ref]}
--- and answers, in the same order, [{"job_id", "created", "status"}]. The same work that is still unfinished
--- is returned instead of enqueued again. All or nothing: one bad element refuses the batch (22023).
+--   {"org_id", "type", "payload"?, "run_at"?, "priority"?, "max_attempts"?, "idempotency_key"?, "unique_for"?,
+--    "on_conflict"?, "ref"?, "after"?: [ref of this flow | id of a job]}
+-- and answers, in the same order, [{"job_id", "created", "status", "changed"?}]. The same work that is still unfinished
+-- (unique_for ever: that was ever enqueued so) is returned instead of enqueued again; on_conflict replace gives one that
+-- has not started the new payload, priority and run_at, debounce only pushes its run_at; one that runs is let be, and the
+-- new work enqueued beside it. All or nothing: one bad element refuses the batch (22023).
 -- Called by handlers' callers, the CLI and the storage trigger. Never waits for a worker.
 create function public.enqueue_jobs(jobs jsonb) returns jsonb
 language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
   asked jsonb := public.check_jobs_to_enqueue(jobs);
+  changes boolean := exists (
+    select from jsonb_array_elements(asked) a
+    where a.value ->> 'on_conflict' <> 'return' or a.value ->> 'unique_for' <> 'unfinished');
   new_ids bigint[];
   job_ids bigint[];
+  changed_ids bigint[] := '{}';
   children bigint[];
   parents bigint[];
+  refs text[];
 begin
   for attempt in 1..10 loop
     new_ids := public.insert_new_jobs(asked);
+    job_ids := public.find_asked_jobs(asked);
 
-    -- A statement of its own: only its snapshot shows a job that a concurrent call committed first.
-    select array_agg((
-        select j.id from public.jobs j
-        where j.org_id = a.org_id and j.type = a.type and j.idempotency_key = a.key
-          and j.status in ('waiting', 'queued', 'processing')
-      ) order by a.ordinal) into job_ids
-    from jsonb_to_recordset(asked) a (ordinal int, org_id text, type text, key text);
+    select array_agg(f.child), array_agg(f.parent), array_agg(f.ref) into children, parents, refs
+    from (
+      select job_ids[a.ordinal + 1] as child,
+        case when jsonb_typeof(x.value) = 'number' then x.value::text::bigint else job_ids[p.ordinal + 1] end as parent,
+        p.ref
+      from jsonb_to_recordset(asked) a (ordinal int, after jsonb)
+      cross join jsonb_array_elements(a.after) x
+      left join jsonb_to_recordset(asked) p (ordinal int, ref text)
+        on jsonb_typeof(x.value) = 'string' and p.ref = x.value #>> '{}'
+      where job_ids[a.ordinal + 1] = any (new_ids)
+    ) f;
 
-    select array_agg(job_ids[a.ordinal + 1]), array_agg(job_ids[p.ordinal + 1]) into children, parents
-    from jsonb_to_recordset(asked) a (ordinal int, after jsonb)
-    cross join jsonb_array_elements_text(a.after) x
-    join jsonb_to_recordset(asked) p (ordinal int, ref text) on p.ref = x.value
-    where job_ids[a.ordinal + 1] = any (new_ids);
-
-    -- One that ended before we found it, or a parent that somebody else made after our child: once more, from the start.
-    exit when array_position(job_ids, null) is null
+    if changes and array_position(job_ids, null) is null then
+      changed_ids := public.change_existing_jobs(asked, array(
+        select case when not u.id = any (new_ids) then u.id end
+        from unnest(job_ids) with ordinality u (id, ordinal) order by u.ordinal));
+    end if;
+    -- One that ended before we found it, a parent that somebody else made after our child, or a key that was given up:
+    -- once more, from the start.
+    exit when changed_ids is not null and array_position(job_ids, null) is null
       and not exists (select from unnest(children, parents) u (child, parent) where u.parent >= u.child);
     delete from public.jobs j where j.id = any (new_ids);
     job_ids := null;
+    changed_ids := '{}';
   end loop;
   if job_ids is null and asked <> '[]' then
     raise exception 'the same work keeps ending while this call enqueues it; call again' using errcode = '55P03';
   end if;
   if children is not null then
-    perform public.link_flow(children, parents);
+    perform public.link_flow(children, parents, refs);
   end if;
 
   return coalesce((
     select jsonb_agg(jsonb_build_object(
         'job_id', j.id, 'created', u.is_first and j.id = any (new_ids), 'status', j.status)
+        || case when changes then jsonb_build_object('changed', j.id = any (changed_ids)) else '{}' end
       order by u.ordinal)
     from (
       select u.id, u.ordinal, row_number() over (partition by u.id order by u.ordinal) = 1 as is_first
@@ -314,7 +291,7 @@ comment on function public.enqueue_jobs(jsonb) is 'Enqueues a batch or a flow of
 revoke all on function public.enqueue_jobs(jsonb) from public, anon, authenticated;
 grant execute on function public.enqueue_jobs(jsonb) to service_role;
 
--- Enqueues one job and answers {"job_id", "created", "status"}. Only the organisation and the type are required.
+-- Enqueues one job and answers {"job_id", "created", "status", "changed"?}. Only the organisation and the type are required.
 -- Called by applications and the CLI. The same work that is still unfinished is returned, not enqueued again.
 create function public.enqueue_job(
   org_id text,
@@ -323,13 +300,17 @@ create function public.enqueue_job(
   run_at timestamptz default null,
   priority int default 0,
   max_attempts int default null,
-  idempotency_key text default null
+  idempotency_key text default null,
+  on_conflict text default 'return',
+  unique_for text default 'unfinished'
 ) returns jsonb
 language sql security definer set search_path = '' as $$
   select public.enqueue_jobs(jsonb_build_array(jsonb_build_object(
     'org_id', org_id, 'type', type, 'payload', payload, 'run_at', run_at,
-    'priority', priority, 'max_attempts', max_attempts, 'idempotency_key', idempotency_key))) -> 0
+    'priority', priority, 'max_attempts', max_attempts, 'idempotency_key', idempotency_key,
+    'on_conflict', on_conflict, 'unique_for', unique_for))) -> 0
 $$;
-comment on function public.enqueue_job(text, text, jsonb, timestamptz, int, int, text) is 'Enqueues one job.';
-revoke all on function public.enqueue_job(text, text, jsonb, timestamptz, int, int, text) from public, anon, authenticated;
-grant execute on function public.enqueue_job(text, text, jsonb, timestamptz, int, int, text) to service_role;
+comment on function public.enqueue_job(text, text, jsonb, timestamptz, int, int, text, text, text) is 'Enqueues one job.';
+revoke all on function public.enqueue_job(text, text, jsonb, timestamptz, int, int, text, text, text)
+from public, anon, authenticated;
+grant execute on function public.enqueue_job(text, text, jsonb, timestamptz, int, int, text, text, text) to service_role;

@@ -1,7 +1,8 @@
 -- claim: a worker asks for a batch and gets each job with a fresh lease token.
 
--- Takes back jobs whose lease ran out: queued again at once, or dead letters when they crashed too often.
--- The attempt is given back and a crash is counted instead, so one poison job costs its neighbours nothing.
+-- Takes back jobs whose lease ran out, or makes dead letters of those that crashed too often. The attempt is given back
+-- and a crash is counted instead; whatever was running is suspect from now on and handed out alone, so that one poison
+-- job costs its neighbours nothing.
 -- Called by claim_jobs, so there is no reaper that can be down. Locks at most `batch_size` expired jobs, skipping
 -- those that somebody resolves or takes back right now.
 create function public.reclaim_expired_leases(batch_size int default 100) returns int
@@ -29,7 +30,7 @@ begin
       crashes = j.crashes + 1,
       attempts = greatest(j.attempts - 1, 0),
       worker_id = null, lease_token = null, lease_expires_at = null,
-      run_at = now(), updated_at = now(),
+      run_at = now(), turn = 'alone', updated_at = now(),
       completed_at = case when j.crashes + 1 >= p.max_crashes then now() end,
       last_error = format('the lease ran out: the worker was killed, ran out of memory or lost the database (crash %s of %s)',
         j.crashes + 1, p.max_crashes)
@@ -66,11 +67,14 @@ language sql stable security definer set search_path = '' as $$
       'lease_token', j.lease_token,
       'lease_expires_at', j.lease_expires_at,
       'timeout_seconds', coalesce(own.timeout_seconds, every.timeout_seconds),
+      'alone', j.turn = 'alone',
       'parents', coalesce((
-        select jsonb_object_agg(p.type, p.output)
-        from public.job_parents e join public.jobs p on p.id = e.parent_id
-        where e.job_id = j.id), '{}'))
-    order by j.priority desc, j.run_at, j.id), '[]')
+        select jsonb_object_agg(case when p.is_only_one then p.type else coalesce(p.ref, p.id::text) end, p.output)
+        from (
+          select p.id, p.type, p.output, e.ref, count(*) over (partition by p.type) = 1 as is_only_one
+          from public.job_parents e join public.jobs p on p.id = e.parent_id
+          where e.job_id = j.id) p), '{}'))
+    order by j.place, j.id), '[]')
   from public.jobs j
   left join public.job_policies own on own.type = j.type
   join public.job_policies every on every.type = '*'
@@ -79,25 +83,96 @@ $$;
 revoke all on function public.describe_claimed(bigint[]) from public, anon, authenticated;
 grant execute on function public.describe_claimed(bigint[]) to service_role;
 
+-- Gives queued jobs, whose locks the caller holds, to a worker: each gets a fresh lease token and an attempt.
+-- Called by claim_jobs and start_job. `lease_seconds` falls back to the settings and is clamped to 10 to 3600.
+create function public.lease_jobs(job_ids bigint[], worker_id uuid, lease_seconds int) returns void
+language plpgsql volatile security definer set search_path = ''
+set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+begin
+  update public.jobs j set
+    status = 'processing',
+    worker_id = lease_jobs.worker_id,
+    lease_token = gen_random_uuid(),
+    lease_expires_at = now() + make_interval(secs => least(greatest(coalesce(lease_jobs.lease_seconds, s.lease_seconds), 10), 3600)),
+    attempts = j.attempts + 1,
+    progress = null,
+    started_at = now(),
+    updated_at = now()
+  from public.job_queue_settings s
+  where s.only_row and j.id = any (job_ids);
+end $$;
+revoke all on function public.lease_jobs(bigint[], uuid, int) from public, anon, authenticated;
+grant execute on function public.lease_jobs(bigint[], uuid, int) to service_role;
+
+-- Leases one job that was running when its worker died, if one of these types is due.
+-- Called by claim_jobs. Locks that job.
+create function public.lease_suspect(types text[], limited boolean, worker_id uuid, lease_seconds int) returns bigint[]
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
+declare
+  suspect public.candidate;
+begin
+  select j.id, j.type, j.org_key into suspect from public.jobs j
+  where j.status = 'queued' and j.turn = 'alone' and j.type = any (types)
+  order by j.place, j.id limit 1 for update skip locked;
+  if suspect.id is null or (limited and public.within_limits(array[suspect]) = '{}') then
+    return '{}';
+  end if;
+  perform public.lease_jobs(array[suspect.id], worker_id, lease_seconds);
+  return array[suspect.id];
+end $$;
+revoke all on function public.lease_suspect(text[], boolean, uuid, int) from public, anon, authenticated;
+grant execute on function public.lease_suspect(text[], boolean, uuid, int) to service_role;
+
+-- Leases up to `wanted` ready jobs, fairly. A first look at 25 organisations nearly always fills the batch; if it does not
+-- (many organisations with little work, limits, other claims at the same jobs), further looks go on from other random
+-- places, at more organisations.
+-- Called by claim_jobs. Locks what it leases.
+create function public.lease_fairly(types text[], wanted int, limited boolean, worker_id uuid, lease_seconds int)
+returns bigint[]
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  leased bigint[] := '{}';
+  found bigint[];
+  candidates public.candidate[];
+begin
+  for look in 1..4 loop
+    candidates := public.candidates_in_turn(
+      types, wanted - cardinality(leased), case look when 1 then 25 else least(greatest(wanted, 25), 250) end);
+    exit when candidates = '{}';
+    if limited then
+      candidates := public.within_limits(candidates);
+    end if;
+    found := public.lock_in_lanes(candidates, wanted - cardinality(leased));
+    perform public.lease_jobs(found, worker_id, lease_seconds);
+    leased := leased || found;
+    exit when cardinality(leased) >= wanted;
+  end loop;
+  return leased;
+end $$;
+revoke all on function public.lease_fairly(text[], int, boolean, uuid, int) from public, anon, authenticated;
+grant execute on function public.lease_fairly(text[], int, boolean, uuid, int) to service_role;
+
 -- Hands out up to `batch_size` due jobs: [{"job_id", "org_id", "type", "payload", "attempts", "max_attempts",
--- "lease_token", "lease_expires_at", "timeout_seconds", "parents": {type: output}}]. Nothing while paused, unless forced.
+-- "lease_token", "lease_expires_at", "timeout_seconds", "alone", "parents": {type: output}}]; where several parents are
+-- of one type, they go by their refs. Nothing while paused, unless forced. With `fits_in`, only types that usually end
+-- within so many seconds. A job that is `alone` comes as a batch of its own, and wants a worker that runs nothing else.
 -- A worker whose claim got no answer calls again with `held`, the ids it knows it has: what else it was given is handed
 -- out again first, under the same tokens, so that a lost answer strands nothing.
--- Called by the tick. Locks only the rows it hands out; rows that another claim holds are skipped, never waited for.
--- The ids come from an array(…), which fences the limit and keeps the index plan whatever the backlog; the plan is
--- made for the actual batch size each time.
+-- Called by the tick. Locks only the rows it hands out, due ones it makes ready and expired ones it takes back; rows that
+-- another claim holds are skipped, never waited for. batch_size is clamped to 1 to 1000.
 create function public.claim_jobs(
   worker_id uuid,
   batch_size int default 5,
   types text[] default null,
   lease_seconds int default null,
   force boolean default false,
-  held bigint[] default null
+  held bigint[] default null,
+  fits_in int default null
 ) returns jsonb
-language plpgsql security definer
-set search_path = '' set plan_cache_mode = force_custom_plan set enable_seqscan = off as $$
+language plpgsql security definer set search_path = '' set enable_seqscan = off as $$
 declare
-  settings public.job_queue_settings;
+  limited boolean;
+  allowed text[];
   picked bigint[];
 begin
   if worker_id is null then
@@ -112,96 +187,70 @@ begin
       return public.describe_claimed(picked);
     end if;
   end if;
-  select * into settings from public.job_queue_settings s where s.only_row;
-  if not (settings.processing_enabled or coalesce(force, false)) then
+  if not coalesce(force, false) and not (select s.processing_enabled from public.job_queue_settings s where s.only_row) then
     return '[]';
   end if;
+  limited := public.hold_limits();
   perform public.reclaim_expired_leases();
+  perform public.ready_due_jobs();
 
   batch_size := least(greatest(coalesce(batch_size, 5), 1), 1000);
-  picked := array(
-    select j.id from public.jobs j
-    where j.status = 'queued' and j.run_at <= now() and (types is null or j.type = any (types))
-    order by j.priority desc, j.run_at, j.id
-    limit batch_size for update skip locked);
-  if cardinality(picked) = 0 then
-    return '[]';
+  allowed := public.open_types(types, fits_in);
+  picked := '{}';
+  -- Suspects and the others in turns: neither may hold the other up.
+  if random() < 0.5 then
+    picked := public.lease_suspect(allowed, limited, worker_id, lease_seconds);
   end if;
-
-  update public.jobs j set
-    status = 'processing',
-    worker_id = claim_jobs.worker_id,
-    lease_token = gen_random_uuid(),
-    lease_expires_at = now() + make_interval(secs => least(greatest(
-      coalesce(claim_jobs.lease_seconds, settings.lease_seconds), 10), 3600)),
-    attempts = j.attempts + 1,
-    progress = null,
-    started_at = now(),
-    updated_at = now()
-  where j.id = any (picked);
+  if picked = '{}' then
+    picked := public.lease_fairly(allowed, batch_size, limited, worker_id, lease_seconds);
+  end if;
+  if picked = '{}' then
+    picked := public.lease_suspect(allowed, limited, worker_id, lease_seconds);
+  end if;
   return public.describe_claimed(picked);
 end $$;
-comment on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[]) is
+comment on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[], int) is
   'Hands out due jobs, each under a fresh lease.';
-revoke all on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[])
+revoke all on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[], int)
 from public, anon, authenticated;
-grant execute on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[]) to service_role;
+grant execute on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[], int) to service_role;
 
--- Reads a heartbeat element by element; what is malformed has no job_id, so its verdict is "lost".
--- Called by extend_leases.
-create function public.read_leases(leases jsonb)
-returns table (ordinal bigint, named jsonb, job_id bigint, lease_token uuid, progress jsonb)
-language sql stable security definer set search_path = '' as $$
-  select e.ordinality, e.value -> 'job_id',
-    case when ok.all then (e.value ->> 'job_id')::bigint end,
-    case when ok.all then (e.value ->> 'lease_token')::uuid end,
-    nullif(e.value -> 'progress', 'null')
-  from jsonb_array_elements(leases) with ordinality e
-  cross join lateral (select
-    coalesce(e.value ->> 'job_id', '') ~ '^[1-9][0-9]{0,17}$'
-    and coalesce(e.value ->> 'lease_token', '')
-      ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' as all) ok
-$$;
-revoke all on function public.read_leases(jsonb) from public, anon, authenticated;
-grant execute on function public.read_leases(jsonb) to service_role;
-
--- Keeps running jobs leased and stores their progress: [{"job_id", "lease_token", "progress"?}] answered by
--- [{"job_id", "verdict": "ok" | "lost" | "cancelled"}]. This is how a worker learns that its job is no longer its own.
--- Called by the tick's heartbeat. Locks the jobs by ascending id; changes no indexed column, so it stays cheap (HOT).
-create function public.extend_leases(worker_id uuid, leases jsonb, lease_seconds int default null) returns jsonb
-language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+-- Enqueues one job (an element of enqueue_jobs), or finds the unfinished one of that key, and claims it at once, whatever
+-- its run_at: {"job_id", "created", "status", "waits_for", "job"}. `job` is as claim_jobs hands it out, or null when it is
+-- not to be had: it runs already, waits for parents or a limit, is done for ever, or processing is paused.
+-- Called by workers that dispatch a payload instead of taking what is due (JOB_QUEUE_BACKEND=cron).
+-- Locks the job; another worker that holds it is not waited for.
+create function public.start_job(worker_id uuid, job jsonb, lease_seconds int default null, force boolean default false)
+returns jsonb
+language plpgsql security definer set search_path = '' as $$
 declare
-  held bigint[];
-  seconds int := least(greatest(coalesce(lease_seconds,
-    (select s.lease_seconds from public.job_queue_settings s where s.only_row)), 10), 3600);
+  enqueued jsonb;
+  wanted public.candidate;
+  reason text;
 begin
-  if leases is null or jsonb_typeof(leases) <> 'array' then
-    raise exception 'leases: expected a JSON array' using errcode = '22023';
+  if worker_id is null then
+    raise exception 'worker_id is missing: a worker names itself with a uuid' using errcode = '22023';
   end if;
-  perform 1 from public.jobs j
-  where j.id = any (array(select l.job_id from public.read_leases(leases) l))
-    and j.status = 'processing' and j.worker_id = extend_leases.worker_id
-  order by j.id for no key update;
-
-  with extended as (
-    update public.jobs j set
-      lease_expires_at = now() + make_interval(secs => seconds),
-      progress = coalesce(l.progress, j.progress)
-    from public.read_leases(leases) l
-    where j.id = l.job_id and j.status = 'processing' and j.lease_token = l.lease_token
-      and j.worker_id = extend_leases.worker_id
-    returning j.id
-  )
-  select coalesce(array_agg(e.id), '{}') into held from extended e;
-
-  return coalesce((
-    select jsonb_agg(jsonb_build_object('job_id', l.named, 'verdict', case
-        when l.job_id = any (held) then 'ok'
-        when j.status = 'cancelled' then 'cancelled'
-        else 'lost' end)
-      order by l.ordinal)
-    from public.read_leases(leases) l left join public.jobs j on j.id = l.job_id), '[]');
+  perform public.hold_limits();
+  enqueued := public.enqueue_jobs(jsonb_build_array(job)) -> 0;
+  if force or (select s.processing_enabled from public.job_queue_settings s where s.only_row) then
+    select j.id, j.type, j.org_key into wanted from public.jobs j
+    where j.id = (enqueued ->> 'job_id')::bigint and j.status = 'queued' for update skip locked;
+  else
+    reason := 'processing is paused';
+  end if;
+  if wanted.id is not null and public.within_limits(array[wanted]) = '{}' then
+    reason := public.limit_reached(wanted.type, job ->> 'org_id');
+    wanted.id := null;
+  end if;
+  if wanted.id is not null then
+    perform public.lease_jobs(array[wanted.id], worker_id, lease_seconds);
+  end if;
+  return enqueued - 'changed' || jsonb_build_object(
+    'status', (select j.status from public.jobs j where j.id = (enqueued ->> 'job_id')::bigint),
+    'waits_for', reason,
+    'job', public.describe_claimed(array[wanted.id]) -> 0);
 end $$;
-comment on function public.extend_leases(uuid, jsonb, int) is 'Keeps running jobs leased and stores their progress.';
-revoke all on function public.extend_leases(uuid, jsonb, int) from public, anon, authenticated;
-grant execute on function public.extend_leases(uuid, jsonb, int) to service_role;
+comment on function public.start_job(uuid, jsonb, int, boolean) is 'Enqueues one job and claims it at once.';
+revoke all on function public.start_job(uuid, jsonb, int, boolean) from public, anon, authenticated;
+grant execute on function public.start_job(uuid, jsonb, int, boolean) to service_role;

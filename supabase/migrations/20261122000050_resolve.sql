@@ -9,6 +9,11 @@ create type public.job_result as (
   error text,
   retry_in double precision,
   duration_ms int,
+  public_error text,
+  cost numeric,
+  content_sha256 text,
+  handler_version text,
+  reused_from bigint,
   problem text
 );
 comment on type public.job_result is 'One element of resolve_jobs, checked: `problem` says what is wrong with it.';
@@ -28,6 +33,11 @@ language sql stable security definer set search_path = '' as $$
         then least(greatest((c.value ->> 'retry_in')::numeric, 0), 2592000)::double precision end,
       case when c.problem is null and c.value ->> 'duration_ms' is not null
         then least(greatest((c.value ->> 'duration_ms')::numeric, 0), 2147483647)::int end,
+      left(c.value ->> 'public_error', 1000),
+      case when c.problem is null then least(greatest((c.value ->> 'cost')::numeric, 0), 1e9) end,
+      c.value ->> 'content_sha256',
+      c.value ->> 'handler_version',
+      case when c.problem is null then (c.value ->> 'reused_from')::bigint end,
       coalesce(c.problem, case when c.place > 1 then 'this job stands in the batch twice' end)
     )::public.job_result order by c.ordinality), '{}')
   from (
@@ -45,6 +55,11 @@ language sql stable security definer set search_path = '' as $$
           then 'retry_in: expected seconds'
         when jsonb_typeof(coalesce(e.value -> 'duration_ms', '0')) not in ('number', 'null')
           then 'duration_ms: expected milliseconds'
+        when jsonb_typeof(coalesce(e.value -> 'cost', '0')) not in ('number', 'null') then 'cost: expected a number'
+        when coalesce(e.value ->> 'content_sha256', repeat('0', 64)) !~ '^[0-9a-f]{64}$'
+          then 'content_sha256: expected 64 hexadecimal digits'
+        when length(e.value ->> 'handler_version') > 200 then 'handler_version: at most 200 characters'
+        when coalesce(e.value ->> 'reused_from', '1') !~ '^[1-9][0-9]{0,17}$' then 'reused_from: expected a job''s number'
         end as problem
       from jsonb_array_elements(results) with ordinality e
     ) r
@@ -53,19 +68,25 @@ $$;
 revoke all on function public.read_job_results(jsonb) from public, anon, authenticated;
 grant execute on function public.read_job_results(jsonb) to service_role;
 
--- Writes the output of each done job through its type's apply function. One that raises is undone alone.
--- Called by resolve_jobs, which holds the jobs' locks. Answers {"<job id>": "<error>"} for those that raised.
+-- Writes the output of each done job through its type's apply function. One that raises is undone alone; an output
+-- of more than 8 MB is refused, for the jobs that wait for it would have to carry it.
+-- Called by resolve_jobs, which holds the jobs' locks. Answers {"<job id>": "<error>"} for those that failed.
 create function public.apply_outputs(done public.job_result[]) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
-  errors jsonb := '{}';
+  errors jsonb;
   element record;
 begin
+  select coalesce(jsonb_object_agg(r.job_id::text, format(
+    'output: %s MB, but at most 8; put more into Storage and name its path', round(pg_column_size(r.output) / 1e6, 1))), '{}')
+  into errors from unnest(done) r where pg_column_size(r.output) > 8000000;
+
   for element in
     select j as job, r.output, p.apply_function
     from unnest(done) r
     join public.jobs j on j.id = r.job_id
     join public.job_policies p on p.type = j.type and p.apply_function is not null
+    where not errors ? j.id::text
     order by j.id
   loop
     begin
@@ -112,8 +133,9 @@ $$;
 revoke all on function public.waiting_descendants(bigint[]) from public, anon, authenticated;
 grant execute on function public.waiting_descendants(bigint[]) to service_role;
 
--- Ends attempts: [{"job_id", "lease_token", "outcome", "output"?, "error"?, "retry_in"?, "duration_ms"?}] answered, in
--- the same order, by [{"job_id", "verdict", "status", "attempts", "run_at", "error"?}].
+-- Ends attempts: [{"job_id", "lease_token", "outcome", "output"?, "error"?, "retry_in"?, "duration_ms"?, "public_error"?,
+-- "cost"?, "content_sha256"?, "handler_version"?, "reused_from"?}] answered, in the same order, by
+-- [{"job_id", "verdict", "status", "attempts", "run_at", "error"?}].
 --   ok          as asked; also when this lease token was resolved before, so that a repeated call is harmless
 --   lost        the job is leased to another worker, or was cancelled: nothing changed
 --   superseded  the file was overwritten, moved or deleted meanwhile: the result is refused, the job cancelled
@@ -150,6 +172,11 @@ begin
     select r from unnest(mine) r where r.outcome = 'done' and not r.job_id = any (outdated)));
 
   perform public.end_attempts(mine, outdated, apply_errors);
+  perform public.settle_usage(mine);
+  perform public.store_content_results(array(
+    select r from unnest(mine) r
+    where r.outcome = 'done' and r.content_sha256 is not null and r.reused_from is null
+      and not r.job_id = any (outdated) and not apply_errors ? r.job_id::text));
   perform public.settle_children(ids);
   return public.resolve_verdicts(asked, array(select r.ordinal from unnest(mine) r), outdated, apply_errors);
 end $$;
@@ -164,7 +191,7 @@ language plpgsql security definer set search_path = '' set plan_cache_mode = for
 begin
   with decided as (
     select
-      j.id, r.output, r.retry_in, r.duration_ms,
+      j.id, r.output, r.retry_in, r.duration_ms, r.public_error, r.cost, r.reused_from,
       o.outcome,
       coalesce(apply_errors ->> j.id::text, r.error) as error,
       case
@@ -192,10 +219,10 @@ begin
   ),
   audited as (
     insert into public.job_runs
-      (job_id, org_id, type, attempt, worker_id, lease_token, outcome, error, duration_ms, started_at)
+      (job_id, org_id, type, attempt, worker_id, lease_token, outcome, error, duration_ms, cost, reused_from, started_at)
     select j.id, j.org_id, j.type, j.attempts, j.worker_id, j.lease_token, d.outcome,
       case when d.outcome = 'superseded' then 'the file was overwritten, moved or deleted meanwhile' else d.error end,
-      d.duration_ms, j.started_at
+      d.duration_ms, d.cost, d.reused_from, j.started_at
     from decided d join public.jobs j on j.id = d.id
   )
   update public.jobs j set
@@ -207,8 +234,13 @@ begin
       when d.outcome = 'superseded' then 'superseded: the file was overwritten, moved or deleted meanwhile'
       when d.outcome = 'release' then coalesce(d.error, j.last_error)
       else d.error end,
+    public_error = case when d.outcome = 'release' then j.public_error when d.status <> 'done' then d.public_error end,
     run_at = case when d.status = 'queued' and d.outcome <> 'release'
       then now() + make_interval(secs => d.delay) else j.run_at end,
+    turn = case
+      when d.outcome = 'release' and j.turn = 'alone' then 'alone'
+      when d.outcome <> 'release' and d.delay > 0 or j.run_at > now() then 'later'
+      else 'ready' end,
     completed_at = case when d.status <> 'queued' then now() end,
     worker_id = null, lease_token = null, lease_expires_at = null, updated_at = now()
   from decided d
@@ -216,6 +248,24 @@ begin
 end $$;
 revoke all on function public.end_attempts(public.job_result[], bigint[], jsonb) from public, anon, authenticated;
 grant execute on function public.end_attempts(public.job_result[], bigint[], jsonb) to service_role;
+
+-- Adds what these attempts were and cost to their organisations' day. Called by resolve_jobs, after the jobs' locks.
+-- Locks the organisations' rows in one order. Writes nothing while no limit is set and no cost is reported.
+create function public.settle_usage(mine public.job_result[]) returns void
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+begin
+  if not public.limits_are_on() and not exists (select from unnest(mine) r where r.cost > 0) then
+    return;
+  end if;
+  insert into public.org_usage as u (org_key, day, org_id, jobs, spend)
+  select j.org_key, (now() at time zone 'UTC')::date, min(j.org_id),
+    count(*) filter (where r.outcome in ('done', 'retry', 'failed')), coalesce(sum(r.cost), 0)
+  from unnest(mine) r join public.jobs j on j.id = r.job_id
+  group by j.org_key order by j.org_key
+  on conflict on constraint org_usage_pkey do update set jobs = u.jobs + excluded.jobs, spend = u.spend + excluded.spend;
+end $$;
+revoke all on function public.settle_usage(public.job_result[]) from public, anon, authenticated;
+grant execute on function public.settle_usage(public.job_result[]) to service_role;
 
 -- Says, in the order of the batch, what became of every element.
 -- Called by resolve_jobs. Reads job_runs for lease tokens that were resolved, cancelled or lost before.

@@ -3,19 +3,52 @@
 -- The extensions pg_cron, http and supabase_vault are named here but not needed to apply this file:
 -- setup-automated-processing.sql installs what is missing.
 
--- How many jobs a claim could take now, counted no further than `up_to`: due ones and expired leases.
--- Called by invoke_cron_tick and queue_health. Takes no locks.
+-- How many jobs are due now, counted no further than `up_to`: ready ones, those whose time has come, and expired leases.
+-- Called by count_claimable_jobs and queue_health. Takes no locks.
 create function public.count_due_jobs(up_to int) returns int
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = '' set enable_seqscan = off as $$
   select (
     (select count(*) from (
-      select 1 from public.jobs j where j.status = 'queued' and j.run_at <= now() limit up_to) due)
+      select 1 from public.jobs j where j.status = 'queued' and j.turn = 'ready' limit up_to) ready)
+    + (select count(*) from (
+      select 1 from public.jobs j where j.status = 'queued' and j.turn = 'alone' limit up_to) suspect)
+    + (select count(*) from (
+      select 1 from public.jobs j where j.status = 'queued' and j.turn = 'later' and j.run_at <= now() limit up_to) due)
     + (select count(*) from (
       select 1 from public.jobs j where j.status = 'processing' and j.lease_expires_at < now() limit up_to) expired)
   )::int
 $$;
 revoke all on function public.count_due_jobs(int) from public, anon, authenticated;
 grant execute on function public.count_due_jobs(int) to service_role;
+
+-- How many jobs a claim could take now, counted no further than `up_to`: due, and with room under every limit. With
+-- limits on it looks at a hundred organisations; if all of those are at their limits, there may be others: then 1.
+-- Called by invoke_cron_tick. Takes no locks.
+create function public.count_claimable_jobs(up_to int) returns int
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
+declare
+  due int := public.count_due_jobs(up_to);
+  candidates public.candidate[];
+  free int;
+begin
+  if due = 0 or not public.limits_are_on() then
+    return due;
+  end if;
+  candidates := public.candidates_in_turn(public.open_types(null, null), up_to, 100) || array(
+    select row(s.id, s.type, s.org_key)::public.candidate
+    from (
+      select j.id, j.type, j.org_key from public.jobs j
+      where j.status = 'queued' and (j.turn = 'alone' or (j.turn = 'later' and j.run_at <= now()))
+      limit up_to) s);
+  free := cardinality(public.within_limits(candidates)) + (
+    select count(*) from public.jobs j where j.status = 'processing' and j.lease_expires_at < now());
+  if free = 0 and (select count(distinct c.org_key) from unnest(candidates) c) >= 100 then
+    return 1;
+  end if;
+  return least(free, due);
+end $$;
+revoke all on function public.count_claimable_jobs(int) from public, anon, authenticated;
+grant execute on function public.count_claimable_jobs(int) to service_role;
 
 -- One secret out of Vault, or an exception that says how to create it. Called by invoke_cron_tick.
 create function public.read_vault_secret(secret_name text) returns text
@@ -57,7 +90,7 @@ begin
   if not settings.processing_enabled then
     return format('not called: processing is paused (%s)', coalesce(settings.paused_reason, 'no reason given'));
   end if;
-  if public.count_due_jobs(needed) < needed then
+  if public.count_claimable_jobs(needed) < needed then
     return format('not called: nothing is due for slot %s', slot);
   end if;
 

@@ -89,7 +89,7 @@ begin
     update public.jobs j set
       waiting_for = u.unfinished,
       status = case when u.unfinished > 0 then 'waiting' else 'queued' end,
-      attempts = 0, crashes = 0, run_at = now(), last_error = null, cancelled_by = null,
+      attempts = 0, crashes = 0, run_at = now(), turn = 'ready', last_error = null, public_error = null, cancelled_by = null,
       completed_at = null, updated_at = now()
     from (
       select r.id, (

@@ -25,6 +25,10 @@ alter table public.job_parents enable row level security;
 alter table public.job_runs enable row level security;
 alter table public.job_types enable row level security;
 alter table public.job_queue_settings enable row level security;
+alter table public.org_limits enable row level security;
+alter table public.org_usage enable row level security;
+alter table public.pipelines enable row level security;
+alter table public.content_results enable row level security;
 alter table public.ingested_files enable row level security;
 alter table public.ingest_routes enable row level security;
 alter table public.ingest_failures enable row level security;
@@ -48,6 +52,10 @@ create policy service_all on public.job_parents for all to service_role using (t
 create policy service_all on public.job_runs for all to service_role using (true) with check (true);
 create policy service_all on public.job_types for all to service_role using (true) with check (true);
 create policy service_all on public.job_queue_settings for all to service_role using (true) with check (true);
+create policy service_all on public.org_limits for all to service_role using (true) with check (true);
+create policy service_all on public.org_usage for all to service_role using (true) with check (true);
+create policy service_all on public.pipelines for all to service_role using (true) with check (true);
+create policy service_all on public.content_results for all to service_role using (true) with check (true);
 create policy service_all on public.ingested_files for all to service_role using (true) with check (true);
 create policy service_all on public.ingest_routes for all to service_role using (true) with check (true);
 create policy service_all on public.ingest_failures for all to service_role using (true) with check (true);
@@ -57,17 +65,19 @@ create policy service_all on public.cards for all to service_role using (true) w
 
 revoke all on
   public.jobs, public.job_parents, public.job_runs, public.job_types, public.job_policies, public.job_queue_settings,
+  public.org_limits, public.org_usage, public.pipelines, public.content_results,
   public.ingested_files, public.ingest_routes, public.ingest_failures,
   public.file_analyses, public.thumbnails, public.cards, public.file_status
 from public, anon, authenticated, service_role;
 
 grant select on
   public.jobs, public.job_parents, public.job_runs, public.job_policies, public.job_queue_settings,
-  public.ingested_files, public.ingest_failures,
+  public.org_usage, public.content_results, public.ingested_files, public.ingest_failures,
   public.file_analyses, public.thumbnails, public.cards, public.file_status
 to service_role;
--- Policy and routes are an operator's data: they may be edited over the API with the secret key.
-grant select, insert, update, delete on public.job_types, public.ingest_routes to service_role;
+-- Policy, limits, pipelines and routes are an operator's data: they may be edited over the API with the secret key.
+grant select, insert, update, delete on public.job_types, public.org_limits, public.pipelines, public.ingest_routes
+to service_role;
 
 grant select on public.ingested_files, public.file_analyses, public.thumbnails, public.cards, public.file_status
 to authenticated;
