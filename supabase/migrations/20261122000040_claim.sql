@@ -54,32 +54,40 @@ revoke all on function public.reclaim_expired_leases(int) from public, anon, aut
 grant execute on function public.reclaim_expired_leases(int) to service_role;
 
 -- What a worker is told about jobs it was handed, in the order in which they should run.
--- Called by claim_jobs. Takes no locks of its own.
+-- Called by claim_jobs and start_job. Takes no locks of its own.
 create function public.describe_claimed(job_ids bigint[]) returns jsonb
-language sql stable security definer set search_path = '' as $$
-  select coalesce(jsonb_agg(jsonb_build_object(
-      'job_id', j.id,
-      'org_id', j.org_id,
-      'type', j.type,
-      'payload', j.payload,
-      'attempts', j.attempts,
-      'max_attempts', j.max_attempts,
-      'lease_token', j.lease_token,
-      'lease_expires_at', j.lease_expires_at,
-      'timeout_seconds', coalesce(own.timeout_seconds, every.timeout_seconds),
-      'alone', j.turn = 'alone',
-      'parents', coalesce((
-        select jsonb_object_agg(case when p.is_only_one then p.type else coalesce(p.ref, p.id::text) end, p.output)
-        from (
-          select p.id, p.type, p.output, e.ref, count(*) over (partition by p.type) = 1 as is_only_one
-          from public.job_parents e join public.jobs p on p.id = e.parent_id
-          where e.job_id = j.id) p), '{}'))
-    order by j.place, j.id), '[]')
-  from public.jobs j
-  left join public.job_policies own on own.type = j.type
-  join public.job_policies every on every.type = '*'
-  where j.id = any (job_ids)
-$$;
+language plpgsql stable security definer set search_path = ''
+set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+begin
+  return (
+    with parent as (
+      select e.job_id, p.output,
+        case when count(*) over (partition by e.job_id, p.type) = 1 then p.type else coalesce(e.ref, p.id::text) end as name
+      from public.job_parents e join public.jobs p on p.id = e.parent_id
+      where e.job_id = any (job_ids)
+    ),
+    family as (
+      select p.job_id, jsonb_object_agg(p.name, p.output) as parents from parent p group by p.job_id
+    )
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'job_id', j.id,
+        'org_id', j.org_id,
+        'type', j.type,
+        'payload', j.payload,
+        'attempts', j.attempts,
+        'max_attempts', j.max_attempts,
+        'lease_token', j.lease_token,
+        'lease_expires_at', j.lease_expires_at,
+        'timeout_seconds', coalesce(own.timeout_seconds, every.timeout_seconds),
+        'alone', j.turn = 'alone',
+        'parents', coalesce(f.parents, '{}'))
+      order by j.place, j.id), '[]')
+    from public.jobs j
+    left join public.job_types own on own.type = j.type
+    join public.job_types every on every.type = '*'
+    left join family f on f.job_id = j.id
+    where j.id = any (job_ids));
+end $$;
 revoke all on function public.describe_claimed(bigint[]) from public, anon, authenticated;
 grant execute on function public.describe_claimed(bigint[]) to service_role;
 
@@ -169,7 +177,8 @@ create function public.claim_jobs(
   held bigint[] default null,
   fits_in int default null
 ) returns jsonb
-language plpgsql security definer set search_path = '' set enable_seqscan = off as $$
+language plpgsql security definer
+set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
   limited boolean;
   allowed text[];

@@ -19,8 +19,8 @@ create type public.job_result as (
 comment on type public.job_result is 'One element of resolve_jobs, checked: `problem` says what is wrong with it.';
 
 -- Reads the results of a batch one by one, so that a malformed element is an answer and never an exception.
--- Called by resolve_jobs. A lease that is named twice counts once: the second element is a problem.
-create function public.read_job_results(results jsonb) returns public.job_result[]
+-- Called by read_job_results. A lease that is named twice counts once: the second element is a problem.
+create function public.read_results_one_by_one(results jsonb) returns public.job_result[]
 language sql stable security definer set search_path = '' as $$
   select coalesce(array_agg(row(
       c.ordinality::int,
@@ -34,7 +34,8 @@ language sql stable security definer set search_path = '' as $$
       case when c.problem is null and c.value ->> 'duration_ms' is not null
         then least(greatest((c.value ->> 'duration_ms')::numeric, 0), 2147483647)::int end,
       left(c.value ->> 'public_error', 1000),
-      case when c.problem is null then least(greatest((c.value ->> 'cost')::numeric, 0), 1e9) end,
+      case when c.problem is null and c.value ->> 'cost' is not null
+        then least(greatest((c.value ->> 'cost')::numeric, 0), 1e9) end,
       c.value ->> 'content_sha256',
       c.value ->> 'handler_version',
       case when c.problem is null then (c.value ->> 'reused_from')::bigint end,
@@ -65,8 +66,62 @@ language sql stable security definer set search_path = '' as $$
     ) r
   ) c
 $$;
+revoke all on function public.read_results_one_by_one(jsonb) from public, anon, authenticated;
+grant execute on function public.read_results_one_by_one(jsonb) to service_role;
+
+-- Reads the results of a batch at once; if anything is wrong with any of them, one by one, to say what.
+-- Called by resolve_jobs.
+create function public.read_job_results(results jsonb) returns public.job_result[]
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan as $$
+declare
+  read public.job_result[];
+  ids bigint[];
+  are_sound boolean;
+begin
+  select
+    array_agg(row(
+      r.ordinal, r.job_id, r.lease_token, r.outcome, nullif(r.output, 'null'), left(r.error, 4000),
+      case when r.retry_in is not null then least(greatest(r.retry_in::text::numeric, 0), 2592000) end,
+      case when r.duration_ms is not null then least(greatest(r.duration_ms::text::numeric, 0), 2147483647) end,
+      left(r.public_error, 1000), case when r.cost is not null then least(greatest(r.cost::text::numeric, 0), 1e9) end,
+      r.content_sha256, r.handler_version, r.reused_from, null)::public.job_result order by r.ordinal),
+    array_agg(r.job_id),
+    bool_and(coalesce(
+      r.job_id > 0 and r.lease_token is not null and r.outcome in ('done', 'retry', 'failed', 'snooze', 'release')
+      and coalesce(r.reused_from, 1) > 0 and coalesce(length(r.handler_version), 0) <= 200
+      and (r.content_sha256 is null or r.content_sha256 ~ '^[0-9a-f]{64}$'), false))
+  into read, ids, are_sound
+  from rows from (jsonb_to_recordset(results) as (
+    job_id bigint, lease_token uuid, outcome text, output jsonb, error text, retry_in jsonb, duration_ms jsonb,
+    public_error text, cost jsonb, content_sha256 text, handler_version text, reused_from bigint)
+  ) with ordinality r (job_id, lease_token, outcome, output, error, retry_in, duration_ms, public_error, cost,
+    content_sha256, handler_version, reused_from, ordinal);
+  if are_sound and cardinality(ids) = (select count(distinct i.id) from unnest(ids) i (id)) then
+    return read;
+  end if;
+  return public.read_results_one_by_one(results);
+exception when data_exception or syntax_error_or_access_rule_violation then
+  return public.read_results_one_by_one(results);
+end $$;
 revoke all on function public.read_job_results(jsonb) from public, anon, authenticated;
 grant execute on function public.read_job_results(jsonb) to service_role;
+
+-- Those of the done results that need more than being stored: their type has an apply function, or they are too large.
+-- Called by apply_outputs. Takes no locks.
+create function public.results_to_apply(done public.job_result[]) returns public.job_result[]
+language plpgsql stable security definer set search_path = ''
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+begin
+  return array(
+    select r
+    from unnest(done) r
+    cross join lateral (select j.type from public.jobs j where j.id = r.job_id offset 0) j
+    left join public.job_types t on t.type = j.type
+    where t.apply_function is not null or pg_column_size(r.output) > 8000000
+    order by r.job_id);
+end $$;
+revoke all on function public.results_to_apply(public.job_result[]) from public, anon, authenticated;
+grant execute on function public.results_to_apply(public.job_result[]) to service_role;
 
 -- Writes the output of each done job through its type's apply function. One that raises is undone alone; an output
 -- of more than 8 MB is refused, for the jobs that wait for it would have to carry it.
@@ -74,25 +129,22 @@ grant execute on function public.read_job_results(jsonb) to service_role;
 create function public.apply_outputs(done public.job_result[]) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
-  errors jsonb;
-  element record;
+  errors jsonb := '{}';
+  result public.job_result;
+  job public.jobs;
+  apply_function text;
 begin
-  select coalesce(jsonb_object_agg(r.job_id::text, format(
-    'output: %s MB, but at most 8; put more into Storage and name its path', round(pg_column_size(r.output) / 1e6, 1))), '{}')
-  into errors from unnest(done) r where pg_column_size(r.output) > 8000000;
-
-  for element in
-    select j as job, r.output, p.apply_function
-    from unnest(done) r
-    join public.jobs j on j.id = r.job_id
-    join public.job_policies p on p.type = j.type and p.apply_function is not null
-    where not errors ? j.id::text
-    order by j.id
-  loop
+  foreach result in array public.results_to_apply(done) loop
+    select * into job from public.jobs j where j.id = result.job_id;
+    select t.apply_function into apply_function from public.job_types t where t.type = job.type;
     begin
-      execute format('select public.%I($1, $2)', element.apply_function) using element.job, element.output;
+      if pg_column_size(result.output) > 8000000 then
+        raise exception 'it has % MB, but may have 8: put more into Storage and name its path',
+          round(pg_column_size(result.output) / 1e6, 1) using errcode = '22023';
+      end if;
+      execute format('select public.%I($1, $2)', apply_function) using job, result.output;
     exception when others then
-      errors := errors || jsonb_build_object((element.job).id::text,
+      errors := errors || jsonb_build_object(job.id::text,
         format('the output could not be applied (%s): %s', sqlstate, sqlerrm));
     end;
   end loop;
@@ -104,10 +156,14 @@ grant execute on function public.apply_outputs(public.job_result[]) to service_r
 -- The jobs among these whose file version is no longer the stored one: overwritten, moved or deleted.
 -- Called by resolve_jobs. Share-locks the file rows by ascending id, so that an overwrite waits for the commit or is seen.
 create function public.jobs_of_outdated_files(job_ids bigint[]) returns bigint[]
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = '' set enable_seqscan = off as $$
+declare
+  file_ids bigint[] := array(select distinct j.file_id from public.jobs j where j.id = any (job_ids) and j.file_id is not null);
 begin
-  perform 1 from public.ingested_files f
-  where f.id in (select j.file_id from public.jobs j where j.id = any (job_ids)) order by f.id for share;
+  if file_ids = '{}' then
+    return '{}';
+  end if;
+  perform 1 from public.ingested_files f where f.id = any (file_ids) order by f.id for share;
 
   return array(
     select j.id
@@ -133,6 +189,24 @@ $$;
 revoke all on function public.waiting_descendants(bigint[]) from public, anon, authenticated;
 grant execute on function public.waiting_descendants(bigint[]) to service_role;
 
+-- The results whose lease this worker holds, by ascending job. Called by resolve_jobs, which holds the jobs' locks.
+-- Lease by lease through the primary key: the planner, who knows no array's length, would read the whole table.
+create function public.results_under_lease(asked public.job_result[], worker_id uuid) returns public.job_result[]
+language plpgsql stable security definer set search_path = ''
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+begin
+  return array(
+    select r
+    from unnest(asked) r
+    cross join lateral (
+      select 1 from public.jobs j
+      where j.id = r.job_id and j.lease_token = r.lease_token and j.worker_id = results_under_lease.worker_id offset 0) held
+    where r.problem is null
+    order by r.job_id);
+end $$;
+revoke all on function public.results_under_lease(public.job_result[], uuid) from public, anon, authenticated;
+grant execute on function public.results_under_lease(public.job_result[], uuid) to service_role;
+
 -- Ends attempts: [{"job_id", "lease_token", "outcome", "output"?, "error"?, "retry_in"?, "duration_ms"?, "public_error"?,
 -- "cost"?, "content_sha256"?, "handler_version"?, "reused_from"?}] answered, in the same order, by
 -- [{"job_id", "verdict", "status", "attempts", "run_at", "error"?}].
@@ -142,112 +216,140 @@ grant execute on function public.waiting_descendants(bigint[]) to service_role;
 --   error       this element is malformed, or its output could not be applied: then the attempt counts as failed
 -- Called by the tick. Locks the named jobs and all that wait for them by ascending id, then their files.
 create function public.resolve_jobs(worker_id uuid, results jsonb) returns jsonb
-language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+language plpgsql security definer set search_path = '' as $$
 declare
   asked public.job_result[];
   ids bigint[];
-  own_ids bigint[];
-  own_tokens uuid[];
   mine public.job_result[];
   outdated bigint[];
   apply_errors jsonb;
+  verdicts jsonb[];
 begin
   if results is null or jsonb_typeof(results) <> 'array' then
     raise exception 'results: expected a JSON array' using errcode = '22023';
+  elsif results = '[]' then
+    return '[]';
   end if;
   asked := public.read_job_results(results);
   ids := array(select r.job_id from unnest(asked) r where r.problem is null);
-  perform 1 from public.jobs j where j.id = any (ids || public.waiting_descendants(ids)) order by j.id for update;
-
-  -- Matched by position in arrays: the planner knows no array's length, and its join compares all with all.
-  select array_agg(j.id), array_agg(j.lease_token) into own_ids, own_tokens
-  from public.jobs j where j.id = any (ids) and j.status = 'processing' and j.worker_id = resolve_jobs.worker_id;
-  mine := array(
-    select r from unnest(asked) r
-    where r.problem is null and own_ids[array_position(own_tokens, r.lease_token)] = r.job_id
-    order by r.job_id);
+  perform public.lock_jobs(ids || public.waiting_descendants(ids));
+  mine := public.results_under_lease(asked, worker_id);
   ids := array(select r.job_id from unnest(mine) r);
   outdated := public.jobs_of_outdated_files(ids);
   apply_errors := public.apply_outputs(array(
     select r from unnest(mine) r where r.outcome = 'done' and not r.job_id = any (outdated)));
 
-  perform public.end_attempts(mine, outdated, apply_errors);
+  verdicts := public.end_attempts(mine, outdated, apply_errors);
   perform public.settle_usage(mine);
   perform public.store_content_results(array(
     select r from unnest(mine) r
     where r.outcome = 'done' and r.content_sha256 is not null and r.reused_from is null
       and not r.job_id = any (outdated) and not apply_errors ? r.job_id::text));
   perform public.settle_children(ids);
-  return public.resolve_verdicts(asked, array(select r.ordinal from unnest(mine) r), outdated, apply_errors);
+  return (
+    select jsonb_agg(coalesce(own.verdict, public.verdict_without_lease(r)) order by r.ordinal)
+    from unnest(asked) r
+    left join unnest(array(select m.ordinal from unnest(mine) m), verdicts) own (ordinal, verdict) on own.ordinal = r.ordinal);
 end $$;
 comment on function public.resolve_jobs(uuid, jsonb) is
   'Ends attempts and applies the outputs of done jobs, fenced by lease and file version.';
 
--- Moves the jobs of a resolved batch to their next status and writes the audit rows, in one statement.
--- Called by resolve_jobs, which holds the locks. The delay of a retry is the handler's, or full jitter below
+-- Locks jobs by ascending id, the order that every caller keeps to. Called by resolve_jobs.
+create function public.lock_jobs(job_ids bigint[]) returns void
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+begin
+  perform 1 from public.jobs j where j.id = any (job_ids) order by j.id for update;
+end $$;
+revoke all on function public.lock_jobs(bigint[]) from public, anon, authenticated;
+grant execute on function public.lock_jobs(bigint[]) to service_role;
+
+-- Moves the jobs of a resolved batch to their next status and writes the audit rows, in one statement, and answers what
+-- became of each, in the order of the batch given. The delay of a retry is the handler's, or full jitter below
 -- backoff · 2^(attempt - 1), capped.
-create function public.end_attempts(mine public.job_result[], outdated bigint[], apply_errors jsonb) returns void
-language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+-- Called by resolve_jobs, which holds the locks.
+create function public.end_attempts(mine public.job_result[], outdated bigint[], apply_errors jsonb) returns jsonb[]
+language plpgsql security definer set search_path = ''
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+  verdicts jsonb[];
 begin
   with decided as (
     select
-      j.id, r.output, r.retry_in, r.duration_ms, r.public_error, r.cost, r.reused_from,
-      o.outcome,
-      coalesce(apply_errors ->> j.id::text, r.error) as error,
+      j.id, r.ordinal, r.output, r.duration_ms, r.public_error, r.cost, r.reused_from,
+      o.outcome, o.apply_error,
+      case o.outcome
+        when 'superseded' then 'superseded: the file was overwritten, moved or deleted meanwhile'
+        else coalesce(o.apply_error, r.error) end as error,
       case
         when o.outcome = 'done' then 'done'
         when o.outcome = 'superseded' then 'cancelled'
-        when o.outcome = 'failed' then 'failed'
-        when o.outcome in ('retry', 'error') and j.attempts >= j.max_attempts then 'failed'
+        when o.outcome = 'failed' or (o.outcome in ('retry', 'error') and j.attempts >= j.max_attempts) then 'failed'
         else 'queued'
       end as status,
       case
+        when o.outcome = 'release' then 0
         when o.outcome = 'snooze' then coalesce(r.retry_in, 60)
-        else coalesce(r.retry_in, random() * least(
-          coalesce(own_policy.backoff_cap_seconds, every.backoff_cap_seconds)::double precision,
-          coalesce(own_policy.backoff_seconds, every.backoff_seconds)::double precision
-            * power(2::double precision, greatest(j.attempts - 1, 0))))
+        when o.outcome in ('retry', 'error') then coalesce(r.retry_in, random() * public.backoff_seconds(j.type, j.attempts))
       end as delay
     from unnest(mine) r
     join public.jobs j on j.id = r.job_id
-    cross join lateral (select case
-      when j.id = any (outdated) then 'superseded'
-      when apply_errors ? j.id::text then 'error'
-      else r.outcome end as outcome) o
-    left join public.job_policies own_policy on own_policy.type = j.type
-    join public.job_policies every on every.type = '*'
+    cross join lateral (select apply_errors ->> r.job_id::text as apply_error offset 0) e
+    cross join lateral (select e.apply_error, case
+      when r.job_id = any (outdated) then 'superseded'
+      when e.apply_error is not null then 'error'
+      else r.outcome end as outcome offset 0) o
   ),
   audited as (
     insert into public.job_runs
       (job_id, org_id, type, attempt, worker_id, lease_token, outcome, error, duration_ms, cost, reused_from, started_at)
-    select j.id, j.org_id, j.type, j.attempts, j.worker_id, j.lease_token, d.outcome,
-      case when d.outcome = 'superseded' then 'the file was overwritten, moved or deleted meanwhile' else d.error end,
+    select j.id, j.org_id, j.type, j.attempts, j.worker_id, j.lease_token, d.outcome, d.error,
       d.duration_ms, d.cost, d.reused_from, j.started_at
     from decided d join public.jobs j on j.id = d.id
+  ),
+  ended as (
+    update public.jobs j set
+      status = d.status,
+      attempts = j.attempts - case when d.outcome in ('snooze', 'release') then 1 else 0 end,
+      output = case when d.status = 'done' then d.output end,
+      last_error = case
+        when d.status = 'done' then null
+        when d.outcome = 'release' then coalesce(d.error, j.last_error)
+        else d.error end,
+      public_error = case when d.outcome = 'release' then j.public_error when d.status <> 'done' then d.public_error end,
+      run_at = case when d.status = 'queued' and d.outcome <> 'release'
+        then now() + make_interval(secs => d.delay) else j.run_at end,
+      turn = case
+        when d.outcome = 'release' and j.turn = 'alone' then 'alone'
+        when d.delay > 0 then 'later'
+        else 'ready' end,
+      completed_at = case when d.status <> 'queued' then now() end,
+      worker_id = null, lease_token = null, lease_expires_at = null, updated_at = now()
+    from decided d
+    where j.id = d.id
+    returning d.ordinal, jsonb_build_object(
+      'job_id', j.id,
+      'verdict', case when d.outcome in ('superseded', 'error') then d.outcome else 'ok' end,
+      'status', j.status, 'attempts', j.attempts, 'run_at', j.run_at)
+      || case when d.apply_error is null then '{}' else jsonb_build_object('error', d.apply_error) end as verdict
   )
-  update public.jobs j set
-    status = d.status,
-    attempts = j.attempts - case when d.outcome in ('snooze', 'release') then 1 else 0 end,
-    output = case when d.status = 'done' then d.output end,
-    last_error = case
-      when d.status = 'done' then null
-      when d.outcome = 'superseded' then 'superseded: the file was overwritten, moved or deleted meanwhile'
-      when d.outcome = 'release' then coalesce(d.error, j.last_error)
-      else d.error end,
-    public_error = case when d.outcome = 'release' then j.public_error when d.status <> 'done' then d.public_error end,
-    run_at = case when d.status = 'queued' and d.outcome <> 'release'
-      then now() + make_interval(secs => d.delay) else j.run_at end,
-    turn = case
-      when d.outcome = 'release' and j.turn = 'alone' then 'alone'
-      when d.outcome <> 'release' and d.delay > 0 or j.run_at > now() then 'later'
-      else 'ready' end,
-    completed_at = case when d.status <> 'queued' then now() end,
-    worker_id = null, lease_token = null, lease_expires_at = null, updated_at = now()
-  from decided d
-  where j.id = d.id;
+  select array_agg(e.verdict order by (e.verdict ->> 'job_id')::bigint) into verdicts from ended e;
+  return verdicts;
 end $$;
 revoke all on function public.end_attempts(public.job_result[], bigint[], jsonb) from public, anon, authenticated;
 grant execute on function public.end_attempts(public.job_result[], bigint[], jsonb) to service_role;
+
+-- The longest delay before the next attempt, in seconds: backoff · 2^(attempt - 1), capped. Called by end_attempts.
+create function public.backoff_seconds(type text, attempts int) returns double precision
+language sql stable security definer set search_path = '' as $$
+  select least(
+    coalesce(own.backoff_cap_seconds, every.backoff_cap_seconds)::double precision,
+    coalesce(own.backoff_seconds, every.backoff_seconds)::double precision
+      * power(2::double precision, greatest(attempts - 1, 0)))
+  from public.job_types every left join public.job_types own on own.type = backoff_seconds.type
+  where every.type = '*'
+$$;
+revoke all on function public.backoff_seconds(text, int) from public, anon, authenticated;
+grant execute on function public.backoff_seconds(text, int) to service_role;
 
 -- Adds what these attempts were and cost to their organisations' day. Called by resolve_jobs, after the jobs' locks.
 -- Locks the organisations' rows in one order. Writes nothing while no limit is set and no cost is reported.
@@ -267,41 +369,29 @@ end $$;
 revoke all on function public.settle_usage(public.job_result[]) from public, anon, authenticated;
 grant execute on function public.settle_usage(public.job_result[]) to service_role;
 
--- Says, in the order of the batch, what became of every element.
--- Called by resolve_jobs. Reads job_runs for lease tokens that were resolved, cancelled or lost before.
-create function public.resolve_verdicts(
-  asked public.job_result[], own_ordinals int[], outdated bigint[], apply_errors jsonb
-) returns jsonb
+-- What becomes of an element whose lease its worker does not hold: malformed, resolved or cancelled before, or lost.
+-- Called by resolve_jobs. job_runs remembers how each lease ended.
+create function public.verdict_without_lease(asked public.job_result) returns jsonb
 language sql stable security definer set search_path = '' as $$
-  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-      'job_id', r.job_id,
-      'verdict', case
-        when r.problem is not null then 'error'
-        when own.is_own and r.job_id = any (outdated) then 'superseded'
-        when own.is_own and apply_errors ? r.job_id::text then 'error'
-        when own.is_own then 'ok'
-        when before.outcome in ('superseded', 'error') then before.outcome
-        when before.outcome in ('done', 'retry', 'failed', 'snooze', 'release') then 'ok'
-        else 'lost' end,
-      'status', j.status,
-      'attempts', j.attempts,
-      'run_at', j.run_at,
-      'error', coalesce(
-        r.problem,
-        case when own.is_own then apply_errors ->> r.job_id::text when before.outcome = 'error' then before.error end)))
-    order by r.ordinal), '[]')
-  from unnest(asked) r
-  cross join lateral (select r.ordinal = any (own_ordinals) as is_own) own
-  left join public.jobs j on j.id = r.job_id
+  select jsonb_strip_nulls(jsonb_build_object(
+    'job_id', asked.job_id,
+    'verdict', case
+      when asked.problem is not null then 'error'
+      when before.outcome in ('superseded', 'error') then before.outcome
+      when before.outcome in ('done', 'retry', 'failed', 'snooze', 'release') then 'ok'
+      else 'lost' end,
+    'status', j.status, 'attempts', j.attempts, 'run_at', j.run_at,
+    'error', coalesce(asked.problem, case when before.outcome = 'error' then before.error end)))
+  from (select 1) one
+  left join public.jobs j on j.id = asked.job_id
   left join lateral (
     select a.outcome, a.error from public.job_runs a
-    where not own.is_own and a.job_id = r.job_id and a.lease_token = r.lease_token
+    where a.job_id = asked.job_id and a.lease_token = asked.lease_token
     order by a.id desc limit 1
   ) before on true
 $$;
-revoke all on function public.resolve_verdicts(public.job_result[], int[], bigint[], jsonb)
-from public, anon, authenticated;
-grant execute on function public.resolve_verdicts(public.job_result[], int[], bigint[], jsonb) to service_role;
+revoke all on function public.verdict_without_lease(public.job_result) from public, anon, authenticated;
+grant execute on function public.verdict_without_lease(public.job_result) to service_role;
 
 revoke all on function public.resolve_jobs(uuid, jsonb) from public, anon, authenticated;
 grant execute on function public.resolve_jobs(uuid, jsonb) to service_role;
