@@ -69,24 +69,19 @@ begin
     family as (
       select p.job_id, jsonb_object_agg(p.name, p.output) as parents from parent p group by p.job_id
     )
-    select coalesce(jsonb_agg(jsonb_build_object(
-        'job_id', j.id,
-        'org_id', j.org_id,
-        'type', j.type,
-        'payload', j.payload,
-        'attempts', j.attempts,
-        'max_attempts', j.max_attempts,
-        'lease_token', j.lease_token,
-        'lease_expires_at', j.lease_expires_at,
-        'timeout_seconds', coalesce(own.timeout_seconds, every.timeout_seconds),
-        'alone', j.turn = 'alone',
-        'parents', coalesce(f.parents, '{}'))
-      order by j.place, j.id), '[]')
-    from public.jobs j
-    left join public.job_types own on own.type = j.type
-    join public.job_types every on every.type = '*'
-    left join family f on f.job_id = j.id
-    where j.id = any (job_ids));
+    -- From rows to json to jsonb: building jsonb key by key takes twice as long.
+    select coalesce(json_agg(told)::jsonb, '[]')
+    from (
+      select j.id as job_id, j.org_id, j.type, j.payload, j.attempts, j.max_attempts, j.lease_token, j.lease_expires_at,
+        coalesce(own.timeout_seconds, every.timeout_seconds) as timeout_seconds,
+        j.turn = 'alone' as alone,
+        coalesce(f.parents, '{}') as parents
+      from public.jobs j
+      left join public.job_types own on own.type = j.type
+      join public.job_types every on every.type = '*'
+      left join family f on f.job_id = j.id
+      where j.id = any (job_ids)
+      order by j.place, j.id) told);
 end $$;
 revoke all on function public.describe_claimed(bigint[]) from public, anon, authenticated;
 grant execute on function public.describe_claimed(bigint[]) to service_role;

@@ -18,6 +18,17 @@ create type public.job_result as (
 );
 comment on type public.job_result is 'One element of resolve_jobs, checked: `problem` says what is wrong with it.';
 
+create type public.job_verdict as (
+  ordinal int,
+  job_id bigint,
+  verdict text,
+  status text,
+  attempts int,
+  run_at timestamptz,
+  error text
+);
+comment on type public.job_verdict is 'What resolve_jobs answers about one element.';
+
 -- Reads the results of a batch one by one, so that a malformed element is an answer and never an exception.
 -- Called by read_job_results. A lease that is named twice counts once: the second element is a problem.
 create function public.read_results_one_by_one(results jsonb) returns public.job_result[]
@@ -223,7 +234,7 @@ declare
   mine public.job_result[];
   outdated bigint[];
   apply_errors jsonb;
-  verdicts jsonb[];
+  verdicts public.job_verdict[];
 begin
   if results is null or jsonb_typeof(results) <> 'array' then
     raise exception 'results: expected a JSON array' using errcode = '22023';
@@ -246,10 +257,16 @@ begin
     where r.outcome = 'done' and r.content_sha256 is not null and r.reused_from is null
       and not r.job_id = any (outdated) and not apply_errors ? r.job_id::text));
   perform public.settle_children(ids);
+  if cardinality(mine) < cardinality(asked) then
+    verdicts := verdicts || array(
+      select public.verdict_without_lease(r) from unnest(asked) r
+      where r.ordinal not in (select m.ordinal from unnest(mine) m));
+  end if;
   return (
-    select jsonb_agg(coalesce(own.verdict, public.verdict_without_lease(r)) order by r.ordinal)
-    from unnest(asked) r
-    left join unnest(array(select m.ordinal from unnest(mine) m), verdicts) own (ordinal, verdict) on own.ordinal = r.ordinal);
+    select jsonb_strip_nulls(json_agg(answer)::jsonb)
+    from (
+      select v.job_id, v.verdict, v.status, v.attempts, v.run_at, v.error
+      from unnest(verdicts) v order by v.ordinal) answer);
 end $$;
 comment on function public.resolve_jobs(uuid, jsonb) is
   'Ends attempts and applies the outputs of done jobs, fenced by lease and file version.';
@@ -264,18 +281,20 @@ revoke all on function public.lock_jobs(bigint[]) from public, anon, authenticat
 grant execute on function public.lock_jobs(bigint[]) to service_role;
 
 -- Moves the jobs of a resolved batch to their next status and writes the audit rows, in one statement, and answers what
--- became of each, in the order of the batch given. The delay of a retry is the handler's, or full jitter below
+-- became of each. The delay of a retry is the handler's, or full jitter below
 -- backoff · 2^(attempt - 1), capped.
 -- Called by resolve_jobs, which holds the locks.
-create function public.end_attempts(mine public.job_result[], outdated bigint[], apply_errors jsonb) returns jsonb[]
+create function public.end_attempts(mine public.job_result[], outdated bigint[], apply_errors jsonb)
+returns public.job_verdict[]
 language plpgsql security definer set search_path = ''
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
-  verdicts jsonb[];
+  verdicts public.job_verdict[];
 begin
   with decided as (
     select
-      j.id, r.ordinal, r.output, r.duration_ms, r.public_error, r.cost, r.reused_from,
+      j.id, j.org_id, j.type, j.attempts, j.worker_id, j.lease_token, j.started_at,
+      r.ordinal, r.output, r.duration_ms, r.public_error, r.cost, r.reused_from,
       o.outcome, o.apply_error,
       case o.outcome
         when 'superseded' then 'superseded: the file was overwritten, moved or deleted meanwhile'
@@ -302,9 +321,9 @@ begin
   audited as (
     insert into public.job_runs
       (job_id, org_id, type, attempt, worker_id, lease_token, outcome, error, duration_ms, cost, reused_from, started_at)
-    select j.id, j.org_id, j.type, j.attempts, j.worker_id, j.lease_token, d.outcome, d.error,
-      d.duration_ms, d.cost, d.reused_from, j.started_at
-    from decided d join public.jobs j on j.id = d.id
+    select d.id, d.org_id, d.type, d.attempts, d.worker_id, d.lease_token, d.outcome, d.error,
+      d.duration_ms, d.cost, d.reused_from, d.started_at
+    from decided d
   ),
   ended as (
     update public.jobs j set
@@ -326,13 +345,11 @@ begin
       worker_id = null, lease_token = null, lease_expires_at = null, updated_at = now()
     from decided d
     where j.id = d.id
-    returning d.ordinal, jsonb_build_object(
-      'job_id', j.id,
-      'verdict', case when d.outcome in ('superseded', 'error') then d.outcome else 'ok' end,
-      'status', j.status, 'attempts', j.attempts, 'run_at', j.run_at)
-      || case when d.apply_error is null then '{}' else jsonb_build_object('error', d.apply_error) end as verdict
+    returning row(
+      d.ordinal, j.id, case when d.outcome in ('superseded', 'error') then d.outcome else 'ok' end,
+      j.status, j.attempts, j.run_at, d.apply_error)::public.job_verdict as verdict
   )
-  select array_agg(e.verdict order by (e.verdict ->> 'job_id')::bigint) into verdicts from ended e;
+  select coalesce(array_agg(e.verdict), '{}') into verdicts from ended e;
   return verdicts;
 end $$;
 revoke all on function public.end_attempts(public.job_result[], bigint[], jsonb) from public, anon, authenticated;
@@ -371,17 +388,18 @@ grant execute on function public.settle_usage(public.job_result[]) to service_ro
 
 -- What becomes of an element whose lease its worker does not hold: malformed, resolved or cancelled before, or lost.
 -- Called by resolve_jobs. job_runs remembers how each lease ended.
-create function public.verdict_without_lease(asked public.job_result) returns jsonb
+create function public.verdict_without_lease(asked public.job_result) returns public.job_verdict
 language sql stable security definer set search_path = '' as $$
-  select jsonb_strip_nulls(jsonb_build_object(
-    'job_id', asked.job_id,
-    'verdict', case
+  select row(
+    asked.ordinal,
+    asked.job_id,
+    case
       when asked.problem is not null then 'error'
       when before.outcome in ('superseded', 'error') then before.outcome
       when before.outcome in ('done', 'retry', 'failed', 'snooze', 'release') then 'ok'
       else 'lost' end,
-    'status', j.status, 'attempts', j.attempts, 'run_at', j.run_at,
-    'error', coalesce(asked.problem, case when before.outcome = 'error' then before.error end)))
+    j.status, j.attempts, j.run_at,
+    coalesce(asked.problem, case when before.outcome = 'error' then before.error end))::public.job_verdict
   from (select 1) one
   left join public.jobs j on j.id = asked.job_id
   left join lateral (
