@@ -168,6 +168,7 @@ begin
     return;
   end if;
   job_ids := array(select j.id from public.jobs j where j.file_id = any (current_ids));
+  perform public.lock_jobs(job_ids || public.waiting_descendants(job_ids));
   perform public.cancel_unfinished(job_ids, 'superseded', case ended_as
     when 'deleted' then 'the file was deleted' else 'superseded: a newer version of the file was uploaded' end);
   perform public.settle_children(job_ids);

@@ -10,6 +10,10 @@ declare
 begin
   if jsonb_typeof(job) <> 'object' then
     return 'expected an object';
+  elsif jsonb_typeof(coalesce(job -> 'org_id', 'null')) not in ('string', 'null')
+    or jsonb_typeof(coalesce(job -> 'idempotency_key', 'null')) not in ('string', 'null')
+    or jsonb_typeof(coalesce(job -> 'ref', 'null')) not in ('string', 'null') then
+    return 'org_id, idempotency_key and ref: expected strings';
   elsif coalesce(btrim(job ->> 'org_id'), '') = '' then
     return 'org_id is missing: every job belongs to an organisation';
   elsif length(job ->> 'org_id') > 256 or length(job ->> 'idempotency_key') > 512 then
@@ -32,9 +36,9 @@ begin
     return 'max_attempts: expected a whole number from 1 to 100';
   elsif coalesce(job ->> 'file_id', '1') !~ '^[1-9][0-9]{0,17}$' then
     return 'file_id: expected the number of a file';
-  elsif job ->> 'file_id' is not null
-    and not exists (select from public.ingested_files f where f.id = (job ->> 'file_id')::bigint) then
-    return format('file_id: there is no file %s', job ->> 'file_id');
+  elsif job ->> 'file_id' is not null and not exists (
+    select from public.ingested_files f where f.id = (job ->> 'file_id')::bigint and f.org_id = job ->> 'org_id') then
+    return format('file_id: organisation %s has no file %s', job ->> 'org_id', job ->> 'file_id');
   elsif job ->> 'run_at' is not null then
     begin
       run_at := (job ->> 'run_at')::timestamptz;
@@ -104,10 +108,12 @@ begin
   left join public.job_policies own on own.type = e.value ->> 'type'
   join public.job_policies every on every.type = '*';
 
-  select format('jobs[%s] is the same work as jobs[%s], but waits for other jobs', max(c.ordinal), min(c.ordinal))
+  select format('jobs[%s] is the same work as jobs[%s], but its after, unique_for or on_conflict differ',
+    max(c.ordinal), min(c.ordinal))
   into problem
-  from jsonb_to_recordset(checked) c (ordinal int, org_id text, type text, key text, after jsonb)
-  group by c.org_id, c.type, c.key having count(distinct c.after) > 1 limit 1;
+  from jsonb_to_recordset(checked) c (
+    ordinal int, org_id text, type text, key text, after jsonb, unique_for text, on_conflict text)
+  group by c.org_id, c.type, c.key having count(distinct (c.after, c.unique_for, c.on_conflict)) > 1 limit 1;
   if problem is not null then
     raise exception '%', problem using errcode = '22023';
   end if;
@@ -196,11 +202,11 @@ begin
   ),
   moved as (
     update public.jobs j set
-      unique_for = w.unique_for,
+      unique_for = case when w.unique_for = 'ever' then 'ever' else j.unique_for end,
       payload = case when w.on_conflict = 'replace' and m.movable then w.payload else j.payload end,
       priority = case when w.on_conflict = 'replace' and m.movable then w.priority else j.priority end,
       max_attempts = case when w.on_conflict = 'replace' and m.movable
-        then greatest(w.max_attempts, j.attempts) else j.max_attempts end,
+        then least(greatest(w.max_attempts, j.attempts + 1), 100) else j.max_attempts end,
       run_at = case when m.movable then m.run_at else j.run_at end,
       turn = case when not m.movable or j.turn = 'alone' then j.turn when m.run_at > now() then 'later' else 'ready' end,
       updated_at = now()
@@ -209,7 +215,7 @@ begin
     cross join lateral (select
       w.on_conflict <> 'return' and old.status in ('waiting', 'queued') as movable,
       case w.on_conflict when 'debounce' then greatest(w.run_at, old.run_at) else w.run_at end as run_at) m
-    where j.id = w.id and (m.movable or j.unique_for <> w.unique_for)
+    where j.id = w.id and (m.movable or w.unique_for = 'ever' and j.unique_for <> 'ever')
     returning j.id, m.movable
   )
   select coalesce(array_agg(m.id) filter (where m.movable), '{}') into changed from moved m;
@@ -233,6 +239,7 @@ declare
   changes boolean := exists (
     select from jsonb_array_elements(asked) a
     where a.value ->> 'on_conflict' <> 'return' or a.value ->> 'unique_for' <> 'unfinished');
+  flows boolean := exists (select from jsonb_array_elements(asked) a where a.value -> 'after' <> '[]');
   new_ids bigint[];
   job_ids bigint[];
   changed_ids bigint[] := '{}';
@@ -241,6 +248,13 @@ declare
   refs text[];
 begin
   for attempt in 1..10 loop
+    if flows then
+      -- Parents that exist are locked before any new key is taken: retry_job locks them in that order, too.
+      perform public.lock_jobs(public.find_asked_jobs(asked) || array(
+        select x.value::text::bigint
+        from jsonb_array_elements(asked) a cross join jsonb_array_elements(a.value -> 'after') x
+        where jsonb_typeof(x.value) = 'number'));
+    end if;
     new_ids := public.insert_new_jobs(asked);
     job_ids := public.find_asked_jobs(asked);
 

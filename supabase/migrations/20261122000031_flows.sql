@@ -131,3 +131,26 @@ begin
 end $$;
 revoke all on function public.settle_children(bigint[]) from public, anon, authenticated;
 grant execute on function public.settle_children(bigint[]) to service_role;
+
+-- The jobs that wait, directly or further down, for these. Called by whatever locks them together.
+create function public.waiting_descendants(job_ids bigint[]) returns bigint[]
+language sql stable security definer set search_path = '' as $$
+  with recursive below (id) as (
+    select e.job_id from public.job_parents e where e.parent_id = any (job_ids)
+    union
+    select e.job_id from below b join public.job_parents e on e.parent_id = b.id
+  )
+  select coalesce(array_agg(b.id), '{}') from below b
+$$;
+revoke all on function public.waiting_descendants(bigint[]) from public, anon, authenticated;
+grant execute on function public.waiting_descendants(bigint[]) to service_role;
+
+-- Locks jobs by ascending id, the order that every caller keeps to. Called by all that lock several.
+create function public.lock_jobs(job_ids bigint[]) returns void
+language plpgsql security definer
+set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+begin
+  perform 1 from public.jobs j where j.id = any (job_ids) order by j.id for update;
+end $$;
+revoke all on function public.lock_jobs(bigint[]) from public, anon, authenticated;
+grant execute on function public.lock_jobs(bigint[]) to service_role;

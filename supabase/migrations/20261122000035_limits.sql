@@ -104,17 +104,20 @@ language sql stable security definer set search_path = '' as $$
     from asked a left join live l on l.type = a.type and l.org_key = a.org_key
   ),
   of_org as (
-    select l.*,
+    select l.*, least(r.slots, r.jobs_today) as jobs_left, r.spend_today,
       row_number() over (partition by l.org_key order by l.ordinal) as place_in_org,
       sum(l.cost) over (partition by l.org_key order by l.ordinal) as spent
-    from of_lane l where l.per_org is null or l.place <= l.per_org
+    from of_lane l
+    join public.org_rooms(array(select distinct a.org_key from asked a)) r on r.org_key = l.org_key
+    -- One that is too dear for what is left today must not keep the cheaper ones behind it waiting.
+    where (l.per_org is null or l.place <= l.per_org)
+      and (r.spend_today is null or (r.spend_today > 0 and l.cost <= r.spend_today))
   ),
   of_type as (
     select o.*, row_number() over (partition by o.type order by o.ordinal) as place_in_type
     from of_org o
-    join public.org_rooms(array(select distinct a.org_key from asked a)) r on r.org_key = o.org_key
-    where o.place_in_org <= coalesce(least(r.slots, r.jobs_today), o.place_in_org)
-      and (r.spend_today is null or (r.spend_today > 0 and o.spent <= r.spend_today))
+    where o.place_in_org <= coalesce(o.jobs_left, o.place_in_org)
+      and o.spent <= coalesce(o.spend_today, o.spent)
   )
   select coalesce(array_agg(row(t.id, t.type, t.org_key)::public.candidate order by t.ordinal), '{}')
   from of_type t left join public.type_rooms() r on r.type = t.type

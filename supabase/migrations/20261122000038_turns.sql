@@ -38,7 +38,7 @@ begin
   named as (
     select p.type from present p
     union
-    select j.type from public.jobs j where j.status = 'queued' and j.turn = 'alone'
+    select j.type from public.jobs j where j.status = 'queued' and j.turn = 'alone' and j.run_at <= now()
   )
   select coalesce(array_agg(n.type), '{}')
   from named n left join public.type_rooms() r on r.type = n.type

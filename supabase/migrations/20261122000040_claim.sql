@@ -1,21 +1,39 @@
 -- claim: a worker asks for a batch and gets each job with a fresh lease token.
 
--- Takes back jobs whose lease ran out, or makes dead letters of those that crashed too often. The attempt is given back
+-- How many crashes make a job of this type a dead letter. Called by reclaim_expired_leases.
+create function public.max_crashes(type text) returns int
+language sql stable security definer set search_path = '' as $$
+  select coalesce(own.max_crashes, every.max_crashes)
+  from public.job_types every left join public.job_types own on own.type = max_crashes.type
+  where every.type = '*'
+$$;
+revoke all on function public.max_crashes(text) from public, anon, authenticated;
+grant execute on function public.max_crashes(text) to service_role;
+
+-- Takes back jobs whose lease ran out, or makes a dead letter of one that crashed too often. The attempt is given back
 -- and a crash is counted instead; whatever was running is suspect from now on and handed out alone, so that one poison
 -- job costs its neighbours nothing.
--- Called by claim_jobs, so there is no reaper that can be down. Locks at most `batch_size` expired jobs, skipping
--- those that somebody resolves or takes back right now.
+-- Called by claim_jobs, so there is no reaper that can be down. Skips jobs that somebody resolves or takes back right now.
+-- Locks one dying job and all that wait for it, by ascending id, then up to `batch_size` others: of two dying ones, the
+-- children of one could stand below the other.
 create function public.reclaim_expired_leases(batch_size int default 100) returns int
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
+  dying bigint;
   expired bigint[];
-  dead bigint[];
 begin
-  expired := array(
+  select j.id into dying from public.jobs j
+  where j.status = 'processing' and j.lease_expires_at < now() and j.crashes + 1 >= public.max_crashes(j.type)
+  order by j.id limit 1 for update skip locked;
+  if dying is not null then
+    perform public.lock_jobs(public.waiting_descendants(array[dying]));
+  end if;
+  expired := dying || array(
     select j.id from public.jobs j
-    where j.status = 'processing' and j.lease_expires_at < now()
+    where j.status = 'processing' and j.lease_expires_at < now() and j.crashes + 1 < public.max_crashes(j.type)
     order by j.id limit least(batch_size, 1000) for update skip locked);
-  if cardinality(expired) = 0 then
+  expired := array_remove(expired, null);
+  if expired = '{}' then
     return 0;
   end if;
 
@@ -24,29 +42,18 @@ begin
     'the lease ran out', least(extract(epoch from now() - j.started_at) * 1000, 2147483647)::int, j.started_at
   from public.jobs j where j.id = any (expired);
 
-  with moved as (
-    update public.jobs j set
-      status = case when j.crashes + 1 >= p.max_crashes then 'failed' else 'queued' end,
-      crashes = j.crashes + 1,
-      attempts = greatest(j.attempts - 1, 0),
-      worker_id = null, lease_token = null, lease_expires_at = null,
-      run_at = now(), turn = 'alone', updated_at = now(),
-      completed_at = case when j.crashes + 1 >= p.max_crashes then now() end,
-      last_error = format('the lease ran out: the worker was killed, ran out of memory or lost the database (crash %s of %s)',
-        j.crashes + 1, p.max_crashes)
-    from (
-      select e.id, coalesce(own.max_crashes, every.max_crashes) as max_crashes
-      from public.jobs e
-      left join public.job_policies own on own.type = e.type
-      join public.job_policies every on every.type = '*'
-      where e.id = any (expired)
-    ) p
-    where j.id = p.id
-    returning j.id, j.status
-  )
-  select array_agg(m.id) into dead from moved m where m.status = 'failed';
-  if dead is not null then
-    perform public.settle_children(dead);
+  update public.jobs j set
+    status = case when j.id = dying then 'failed' else 'queued' end,
+    crashes = j.crashes + 1,
+    attempts = greatest(j.attempts - 1, 0),
+    worker_id = null, lease_token = null, lease_expires_at = null,
+    run_at = now(), turn = 'alone', updated_at = now(),
+    completed_at = case when j.id = dying then now() end,
+    last_error = format('the lease ran out: the worker was killed, ran out of memory or lost the database (crash %s of %s)',
+      j.crashes + 1, public.max_crashes(j.type))
+  where j.id = any (expired);
+  if dying is not null then
+    perform public.settle_children(array[dying]);
   end if;
   return cardinality(expired);
 end $$;
@@ -112,16 +119,17 @@ grant execute on function public.lease_jobs(bigint[], uuid, int) to service_role
 create function public.lease_suspect(types text[], limited boolean, worker_id uuid, lease_seconds int) returns bigint[]
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
-  suspect public.candidate;
+  suspect bigint;
 begin
-  select j.id, j.type, j.org_key into suspect from public.jobs j
-  where j.status = 'queued' and j.turn = 'alone' and j.type = any (types)
-  order by j.place, j.id limit 1 for update skip locked;
-  if suspect.id is null or (limited and public.within_limits(array[suspect]) = '{}') then
+  select s.id into suspect from public.jobs s
+  where s.status = 'queued' and s.turn = 'alone' and s.run_at <= now() and s.type = any (types)
+    and (not limited or public.within_limits(array[row(s.id, s.type, s.org_key)::public.candidate]) <> '{}')
+  order by s.place, s.id limit 1 for update skip locked;
+  if suspect is null then
     return '{}';
   end if;
-  perform public.lease_jobs(array[suspect.id], worker_id, lease_seconds);
-  return array[suspect.id];
+  perform public.lease_jobs(array[suspect], worker_id, lease_seconds);
+  return array[suspect];
 end $$;
 revoke all on function public.lease_suspect(text[], boolean, uuid, int) from public, anon, authenticated;
 grant execute on function public.lease_suspect(text[], boolean, uuid, int) to service_role;
@@ -236,6 +244,9 @@ begin
     raise exception 'worker_id is missing: a worker names itself with a uuid' using errcode = '22023';
   end if;
   perform public.hold_limits();
+  if jsonb_typeof(job) is distinct from 'object' then
+    raise exception 'job: expected an object' using errcode = '22023';
+  end if;
   enqueued := public.enqueue_jobs(jsonb_build_array(job)) -> 0;
   if force or (select s.processing_enabled from public.job_queue_settings s where s.only_row) then
     select j.id, j.type, j.org_key into wanted from public.jobs j

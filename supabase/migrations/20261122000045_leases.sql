@@ -1,14 +1,14 @@
 -- leases: a worker says that it still runs its jobs, and hears which are its own no more.
 
 -- Reads a heartbeat element by element; what is malformed has no job_id, so its verdict is "lost".
--- Called by extend_leases.
+-- Called by extend_leases. A progress of more than 10 kB is left out: people watch it.
 create function public.read_leases(leases jsonb)
 returns table (ordinal bigint, named jsonb, job_id bigint, lease_token uuid, progress jsonb)
 language sql stable security definer set search_path = '' as $$
   select e.ordinality, e.value -> 'job_id',
     case when ok.all then (e.value ->> 'job_id')::bigint end,
     case when ok.all then (e.value ->> 'lease_token')::uuid end,
-    nullif(e.value -> 'progress', 'null')
+    case when pg_column_size(e.value -> 'progress') <= 10000 then nullif(e.value -> 'progress', 'null') end
   from jsonb_array_elements(leases) with ordinality e
   cross join lateral (select
     coalesce(e.value ->> 'job_id', '') ~ '^[1-9][0-9]{0,17}$'

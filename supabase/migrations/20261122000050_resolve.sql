@@ -69,8 +69,9 @@ language sql stable security definer set search_path = '' as $$
           then 'duration_ms: expected milliseconds'
         when jsonb_typeof(coalesce(e.value -> 'cost', '0')) not in ('number', 'null') then 'cost: expected a number'
         when coalesce(e.value ->> 'content_sha256', repeat('0', 64)) !~ '^[0-9a-f]{64}$'
-          then 'content_sha256: expected 64 hexadecimal digits'
-        when length(e.value ->> 'handler_version') > 200 then 'handler_version: at most 200 characters'
+          then 'content_sha256: expected 64 hexadecimal digits, in lower case'
+        when jsonb_typeof(coalesce(e.value -> 'handler_version', 'null')) not in ('string', 'null')
+          or length(e.value ->> 'handler_version') > 200 then 'handler_version: expected at most 200 characters'
         when coalesce(e.value ->> 'reused_from', '1') !~ '^[1-9][0-9]{0,17}$' then 'reused_from: expected a job''s number'
         end as problem
       from jsonb_array_elements(results) with ordinality e
@@ -187,19 +188,6 @@ end $$;
 revoke all on function public.jobs_of_outdated_files(bigint[]) from public, anon, authenticated;
 grant execute on function public.jobs_of_outdated_files(bigint[]) to service_role;
 
--- The jobs that wait, directly or further down, for these. Called by resolve_jobs, which locks them together.
-create function public.waiting_descendants(job_ids bigint[]) returns bigint[]
-language sql stable security definer set search_path = '' as $$
-  with recursive below (id) as (
-    select e.job_id from public.job_parents e where e.parent_id = any (job_ids)
-    union
-    select e.job_id from below b join public.job_parents e on e.parent_id = b.id
-  )
-  select coalesce(array_agg(b.id), '{}') from below b
-$$;
-revoke all on function public.waiting_descendants(bigint[]) from public, anon, authenticated;
-grant execute on function public.waiting_descendants(bigint[]) to service_role;
-
 -- The results whose lease this worker holds, by ascending job. Called by resolve_jobs, which holds the jobs' locks.
 -- Lease by lease through the primary key: the planner, who knows no array's length, would read the whole table.
 create function public.results_under_lease(asked public.job_result[], worker_id uuid) returns public.job_result[]
@@ -224,7 +212,8 @@ grant execute on function public.results_under_lease(public.job_result[], uuid) 
 --   ok          as asked; also when this lease token was resolved before, so that a repeated call is harmless
 --   lost        the job is leased to another worker, or was cancelled: nothing changed
 --   superseded  the file was overwritten, moved or deleted meanwhile: the result is refused, the job cancelled
---   error       this element is malformed, or its output could not be applied: then the attempt counts as failed
+--   error       its output could not be applied: then the attempt counts as failed; or this element is malformed: then
+--               nothing changed, and it may be sent again, corrected
 -- Called by the tick. Locks the named jobs and all that wait for them by ascending id, then their files.
 create function public.resolve_jobs(worker_id uuid, results jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
@@ -270,15 +259,6 @@ begin
 end $$;
 comment on function public.resolve_jobs(uuid, jsonb) is
   'Ends attempts and applies the outputs of done jobs, fenced by lease and file version.';
-
--- Locks jobs by ascending id, the order that every caller keeps to. Called by resolve_jobs.
-create function public.lock_jobs(job_ids bigint[]) returns void
-language plpgsql security definer set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
-begin
-  perform 1 from public.jobs j where j.id = any (job_ids) order by j.id for update;
-end $$;
-revoke all on function public.lock_jobs(bigint[]) from public, anon, authenticated;
-grant execute on function public.lock_jobs(bigint[]) to service_role;
 
 -- Moves the jobs of a resolved batch to their next status and writes the audit rows, in one statement, and answers what
 -- became of each. The delay of a retry is the handler's, or full jitter below

@@ -11,7 +11,7 @@ language sql stable security definer set search_path = '' set enable_seqscan = o
     (select count(*) from (
       select 1 from public.jobs j where j.status = 'queued' and j.turn = 'ready' limit up_to) ready)
     + (select count(*) from (
-      select 1 from public.jobs j where j.status = 'queued' and j.turn = 'alone' limit up_to) suspect)
+      select 1 from public.jobs j where j.status = 'queued' and j.turn = 'alone' and j.run_at <= now() limit up_to) suspect)
     + (select count(*) from (
       select 1 from public.jobs j where j.status = 'queued' and j.turn = 'later' and j.run_at <= now() limit up_to) due)
     + (select count(*) from (
@@ -22,7 +22,7 @@ revoke all on function public.count_due_jobs(int) from public, anon, authenticat
 grant execute on function public.count_due_jobs(int) to service_role;
 
 -- How many jobs a claim could take now, counted no further than `up_to`: due, and with room under every limit. With
--- limits on it looks at a hundred organisations; if all of those are at their limits, there may be others: then 1.
+-- limits on it looks at a hundred organisations; if so many are at their limits, there may be others: then 1.
 -- Called by invoke_cron_tick. Takes no locks.
 create function public.count_claimable_jobs(up_to int) returns int
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
@@ -38,11 +38,11 @@ begin
     select row(s.id, s.type, s.org_key)::public.candidate
     from (
       select j.id, j.type, j.org_key from public.jobs j
-      where j.status = 'queued' and (j.turn = 'alone' or (j.turn = 'later' and j.run_at <= now()))
-      limit up_to) s);
+      where j.status = 'queued' and j.turn in ('alone', 'later') and j.run_at <= now()
+      limit greatest(up_to, 1000)) s);
   free := cardinality(public.within_limits(candidates)) + (
     select count(*) from public.jobs j where j.status = 'processing' and j.lease_expires_at < now());
-  if free = 0 and (select count(distinct c.org_key) from unnest(candidates) c) >= 100 then
+  if free = 0 and (cardinality(candidates) >= 1000 or (select count(distinct c.org_key) from unnest(candidates) c) >= 100) then
     return 1;
   end if;
   return least(free, due);

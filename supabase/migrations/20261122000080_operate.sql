@@ -32,7 +32,8 @@ language plpgsql security definer set search_path = '' as $$
 declare
   before text;
 begin
-  select j.status into before from public.jobs j where j.id = cancel_job.job_id for update;
+  perform public.lock_jobs(job_id || public.waiting_descendants(array[job_id]));
+  select j.status into before from public.jobs j where j.id = cancel_job.job_id;
   if before is null then
     raise exception 'there is no job %', job_id using errcode = '22023';
   end if;
@@ -76,6 +77,7 @@ begin
       using errcode = 'PT409';
   end if;
 
+  -- Of several children with one key the newest; none whose key an unfinished job has by now.
   revived := array(
     with recursive flow as (
       select job.id
@@ -83,7 +85,13 @@ begin
       select j.id from flow f join public.job_parents e on e.parent_id = f.id
       join public.jobs j on j.id = e.job_id and j.status = 'cancelled' and j.cancelled_by is not null
     )
-    select f.id from flow f);
+    select distinct on (j.org_id, j.type, j.idempotency_key) j.id
+    from flow f join public.jobs j on j.id = f.id
+    where j.id = job.id or not exists (
+      select from public.jobs u
+      where u.org_id = j.org_id and u.type = j.type and u.idempotency_key = j.idempotency_key
+        and u.status in ('waiting', 'queued', 'processing'))
+    order by j.org_id, j.type, j.idempotency_key, j.id = job.id desc, j.id desc);
   perform 1 from public.jobs j where j.id = any (revived) order by j.id for update;
   begin
     update public.jobs j set

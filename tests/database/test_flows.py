@@ -148,7 +148,7 @@ def test_a_job_can_wait_for_one_that_is_running_already(queue: Queue) -> None:
         ([{"ref": "a", "after": ["a"]}], "wait for each other in a circle: a"),
         (
             [{"ref": "a"}, {"type": "b", "after": ["a"]}, {"type": "b"}],
-            r"jobs\[2\] is the same work as jobs\[1\], but waits for other jobs",
+            r"jobs\[2\] is the same work as jobs\[1\], but its after, unique_for or on_conflict differ",
         ),
         ([{"ref": "a"}, {"after": ["a"]}], r"jobs\[1\] is the same work as jobs\[0\]"),
         (
