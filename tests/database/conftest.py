@@ -95,3 +95,10 @@ def queue(connection: psycopg.Connection[Any]) -> Queue:
 @pytest.fixture
 def other_worker(second: psycopg.Connection[Any]) -> Queue:
     return Queue(second)
+
+
+@pytest.fixture
+def editor(queue: Queue) -> Queue:
+    """A connection as the SQL editor has it: role postgres, names found in public and extensions."""
+    queue.connection.execute('set search_path to "$user", public, extensions')
+    return queue
