@@ -89,7 +89,8 @@ grant execute on function public.link_flow(bigint[], bigint[], text[]) to servic
 -- Called by link_flow, resolve_jobs, claim_jobs (dead letters of expired leases) and cancel_job.
 -- Locks the waiting jobs by ascending id, then counts: two parents that end at once cannot both miss it.
 create function public.settle_children(parent_ids bigint[]) returns void
-language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+language plpgsql security definer
+set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 declare
   children bigint[];
   dead bigint[];
@@ -134,14 +135,17 @@ grant execute on function public.settle_children(bigint[]) to service_role;
 
 -- The jobs that wait, directly or further down, for these. Called by whatever locks them together.
 create function public.waiting_descendants(job_ids bigint[]) returns bigint[]
-language sql stable security definer set search_path = '' as $$
-  with recursive below (id) as (
-    select e.job_id from public.job_parents e where e.parent_id = any (job_ids)
-    union
-    select e.job_id from below b join public.job_parents e on e.parent_id = b.id
-  )
-  select coalesce(array_agg(b.id), '{}') from below b
-$$;
+language plpgsql stable security definer
+set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+begin
+  return array(
+    with recursive below (id) as (
+      select e.job_id from public.job_parents e where e.parent_id = any (job_ids)
+      union
+      select e.job_id from below b join public.job_parents e on e.parent_id = b.id
+    )
+    select b.id from below b);
+end $$;
 revoke all on function public.waiting_descendants(bigint[]) from public, anon, authenticated;
 grant execute on function public.waiting_descendants(bigint[]) to service_role;
 

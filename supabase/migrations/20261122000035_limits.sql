@@ -34,12 +34,13 @@ comment on type public.candidate is 'A job that a claim may take; its lane is (t
 
 -- Whether any limit is set: claims are spared all counting otherwise. Called by claim_jobs, start_job, end_attempts.
 create function public.limits_are_on() returns boolean
-language sql stable security definer set search_path = '' as $$
-  select exists (
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return exists (
       select from public.org_limits l where num_nonnulls(l.max_concurrency, l.jobs_per_day, l.spend_per_day) > 0)
     or exists (
-      select from public.job_types t where num_nonnulls(t.max_concurrency, t.max_concurrency_per_org) > 0)
-$$;
+      select from public.job_types t where num_nonnulls(t.max_concurrency, t.max_concurrency_per_org) > 0);
+end $$;
 revoke all on function public.limits_are_on() from public, anon, authenticated;
 grant execute on function public.limits_are_on() to service_role;
 
@@ -74,12 +75,13 @@ grant execute on function public.org_rooms(bigint[]) to service_role;
 
 -- How many more jobs of each limited type may run, over all organisations. Called by open_types and within_limits.
 create function public.type_rooms() returns table (type text, slots int)
-language sql stable security definer set search_path = '' as $$
-  select t.type, t.max_concurrency - (
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return query select t.type, t.max_concurrency - (
     select count(*) from public.jobs j
     where j.status = 'processing' and j.type = t.type and j.lease_expires_at >= now())::int
-  from public.job_types t where t.max_concurrency is not null
-$$;
+  from public.job_types t where t.max_concurrency is not null;
+end $$;
 revoke all on function public.type_rooms() from public, anon, authenticated;
 grant execute on function public.type_rooms() to service_role;
 

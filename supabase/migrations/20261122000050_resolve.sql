@@ -233,7 +233,7 @@ grant execute on function public.backoff_seconds(text, int) to service_role;
 -- Adds what these attempts were and cost to their organisations' day. Called by resolve_jobs, after the jobs' locks.
 -- Locks the organisations' rows in one order. Writes nothing while no limit is set and no cost is reported.
 create function public.settle_usage(mine public.job_result[]) returns void
-language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+language plpgsql security definer set search_path = '' as $$
 begin
   if not public.limits_are_on() and not exists (select from unnest(mine) r where r.cost > 0) then
     return;
