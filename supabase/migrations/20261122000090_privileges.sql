@@ -35,6 +35,7 @@ alter table public.ingest_failures enable row level security;
 alter table public.file_analyses enable row level security;
 alter table public.thumbnails enable row level security;
 alter table public.cards enable row level security;
+alter table public.cron_tasks enable row level security;
 
 create policy members_read on public.jobs for select to authenticated
   using (org_id = any ((select public.current_org_ids())::text[]));
@@ -62,12 +63,14 @@ create policy service_all on public.ingest_failures for all to service_role usin
 create policy service_all on public.file_analyses for all to service_role using (true) with check (true);
 create policy service_all on public.thumbnails for all to service_role using (true) with check (true);
 create policy service_all on public.cards for all to service_role using (true) with check (true);
+create policy service_all on public.cron_tasks for all to service_role using (true) with check (true);
 
 revoke all on
   public.jobs, public.job_parents, public.job_runs, public.job_types, public.job_policies, public.job_queue_settings,
   public.org_limits, public.org_usage, public.pipelines, public.content_results,
   public.ingested_files, public.ingest_routes, public.ingest_failures,
-  public.file_analyses, public.thumbnails, public.cards, public.file_status
+  public.file_analyses, public.thumbnails, public.cards, public.file_status,
+  public.cron_tasks
 from public, anon, authenticated, service_role;
 
 grant select on
@@ -75,8 +78,10 @@ grant select on
   public.org_usage, public.content_results, public.ingested_files, public.ingest_failures,
   public.file_analyses, public.thumbnails, public.cards, public.file_status
 to service_role;
--- Policy, limits, pipelines and routes are an operator's data: they may be edited over the API with the secret key.
-grant select, insert, update, delete on public.job_types, public.org_limits, public.pipelines, public.ingest_routes
+-- Policy, limits, pipelines, routes and recurring jobs are an operator's data: they may be edited over the API with the
+-- secret key.
+grant select, insert, update, delete on
+  public.job_types, public.org_limits, public.pipelines, public.ingest_routes, public.cron_tasks
 to service_role;
 
 grant select on public.ingested_files, public.file_analyses, public.thumbnails, public.cards, public.file_status
