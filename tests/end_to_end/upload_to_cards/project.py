@@ -124,7 +124,7 @@ class Project:
             self.client.storage.from_("ingest").remove(objects)
         self.database.execute(
             "truncate public.jobs, public.job_parents, public.job_runs, public.ingested_files, public.ingest_failures, "
-            "public.file_analyses, public.thumbnails, public.cards"
+            "public.file_analyses, public.thumbnails, public.cards, public.cron_tasks"
         )
         self.rpc("resume_processing")
 

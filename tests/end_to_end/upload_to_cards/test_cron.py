@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from scripts.local_supabase.ports import free_port
@@ -154,3 +155,37 @@ def test_every_operators_query_works_as_it_stands(project: Project, changing: bo
     assert len(statements) == (10 if changing else 1)
     left = project.rows("select 1 from cron.job")
     assert left == ([] if changing else [{"?column?": 1}])
+
+
+def test_cron_enqueues_recurring_jobs_by_itself(project: Project, leg: str) -> None:
+    """In seconds, where pg_cron is new enough to know seconds."""
+    project.rows(
+        "insert into public.cron_tasks (name, org_id, type, schedule, next_run_at) "
+        "values ('report', 'acme', 'not_deployed_yet', '@yearly', now())"
+    )
+    project.rows("select public.schedule_cron_tasks(%s)", "1 second" if leg == "wheel" else "* * * * *")
+
+    project.wait_for("select 1 from public.jobs where type = 'not_deployed_yet'", seconds=MINUTE_AND_A_BIT)
+    (row,) = project.rows("select last_error, next_run_at > now() as is_ahead from public.cron_tasks")
+    assert (row["last_error"], row["is_ahead"]) == (None, True)
+
+
+def test_recurring_jobs_are_scheduled_under_one_name_and_removed_again(project: Project) -> None:
+    for schedule in ("* * * * *", "*/2 * * * *"):
+        project.rows("select public.schedule_cron_tasks(%s)", schedule)
+    assert project.rows("select jobname, schedule, command from cron.job") == [
+        {
+            "jobname": "crontick-cron-tasks",
+            "schedule": "*/2 * * * *",
+            "command": "select public.enqueue_cron_tasks()",
+        }
+    ]
+
+    for _ in range(2):
+        project.rows("select public.unschedule_cron_tasks()")
+    assert project.rows("select 1 from cron.job") == []
+
+
+def test_a_schedule_of_recurring_jobs_with_six_fields_is_refused(project: Project) -> None:
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="six fields"):
+        project.rows("select public.schedule_cron_tasks('*/30 * * * * *')")
