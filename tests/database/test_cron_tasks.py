@@ -392,6 +392,7 @@ def test_however_many_call_at_once_each_due_time_is_enqueued_once(
 def test_a_call_does_not_wait_for_another_and_leaves_it_its_rows(queue: Queue, other_worker: Queue) -> None:
     recur(queue)
     make_due(queue)
+    other_worker.rows("set statement_timeout = '5s'")
     with queue.connection.transaction():
         assert counts(enqueue_due(queue)) == (1, 0, 0)
         assert counts(enqueue_due(other_worker)) == (0, 0, 0)
