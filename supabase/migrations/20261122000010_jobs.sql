@@ -143,7 +143,9 @@ create unique index jobs_unfinished_once on public.jobs (org_id, type, idempoten
 create unique index jobs_once_for_ever on public.jobs (org_id, type, idempotency_key) where unique_for = 'ever';
 -- Claimable rows only: what is due later, suspect or ended costs a claim nothing.
 create index jobs_ready on public.jobs (type, org_key, place, id) where status = 'queued' and turn = 'ready';
-create index jobs_ready_by_place on public.jobs (type, place, id) where status = 'queued' and turn = 'ready';
+-- The last condition always holds; only who names it is given this index, so that without statistics nobody else is.
+create index jobs_ready_by_place on public.jobs (type, place, id)
+  where status = 'queued' and turn = 'ready' and priority >= -1000;
 create index jobs_alone on public.jobs (place, id) where status = 'queued' and turn = 'alone';
 create index jobs_later on public.jobs (run_at) where status = 'queued' and turn = 'later';
 create index jobs_leased on public.jobs (id) where status = 'processing';

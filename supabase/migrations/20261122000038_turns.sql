@@ -92,7 +92,7 @@ begin
     from unnest(candidates_in_turn.types) t (type)
     cross join lateral (
       select j.id, j.org_key, j.place from public.jobs j
-      where j.status = 'queued' and j.turn = 'ready' and j.type = t.type
+      where j.status = 'queued' and j.turn = 'ready' and j.priority >= -1000 and j.type = t.type
       order by j.place, j.id limit floor(wanted / 4.0 + random())::int) h
     order by h.place, h.id limit (wanted + 3) / 4
   ),

@@ -201,7 +201,7 @@ begin
         then now() + make_interval(secs => d.delay) else j.run_at end,
       turn = case
         when d.outcome = 'release' and j.turn = 'alone' then 'alone'
-        when d.delay > 0 then 'later'
+        when d.delay > 0 or (d.outcome = 'release' and j.run_at > now()) then 'later'
         else 'ready' end,
       completed_at = case when d.status <> 'queued' then now() end,
       worker_id = null, lease_token = null, lease_expires_at = null, updated_at = now()

@@ -37,9 +37,13 @@ begin
   candidates := public.candidates_in_turn(public.open_types(null, null), up_to, 100) || array(
     select row(s.id, s.type, s.org_key)::public.candidate
     from (
-      select j.id, j.type, j.org_key from public.jobs j
-      where j.status = 'queued' and j.turn in ('alone', 'later') and j.run_at <= now()
-      limit greatest(up_to, 1000)) s);
+      (select j.id, j.type, j.org_key from public.jobs j
+        where j.status = 'queued' and j.turn = 'alone' and j.run_at <= now()
+        order by j.place, j.id limit greatest(up_to, 1000))
+      union all
+      (select j.id, j.type, j.org_key from public.jobs j
+        where j.status = 'queued' and j.turn = 'later' and j.run_at <= now()
+        order by j.run_at limit greatest(up_to, 1000))) s);
   free := cardinality(public.within_limits(candidates)) + (
     select count(*) from public.jobs j where j.status = 'processing' and j.lease_expires_at < now());
   if free = 0 and (cardinality(candidates) >= 1000 or (select count(distinct c.org_key) from unnest(candidates) c) >= 100) then
