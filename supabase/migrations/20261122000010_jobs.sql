@@ -152,6 +152,23 @@ create index jobs_leased on public.jobs (id) where status = 'processing';
 create index jobs_dead_letters on public.jobs (completed_at) where status = 'failed';
 create index jobs_of_file on public.jobs (file_id, id) where file_id is not null;
 
+-- The picture at the top, kept even against statements that are not ours. Called by the trigger below, only when a
+-- change of status is none of the picture's: the condition costs next to nothing where it is.
+create function public.refuse_impossible_status() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  raise exception 'job % is %: it cannot become %', old.id, old.status, new.status
+    using errcode = 'PT409', hint = 'Use cancel_job(), retry_job() and the other functions of the queue.';
+end $$;
+revoke all on function public.refuse_impossible_status() from public, anon, authenticated;
+create trigger refuse_impossible_status after update of status on public.jobs
+  for each row when (old.status <> new.status and not (
+    (old.status = 'queued' and new.status in ('processing', 'cancelled'))
+    or (old.status = 'processing' and new.status in ('done', 'queued', 'failed', 'cancelled'))
+    or (old.status = 'waiting' and new.status in ('queued', 'cancelled'))
+    or (old.status in ('failed', 'cancelled') and new.status in ('queued', 'waiting'))))
+  execute function public.refuse_impossible_status();
+
 create table public.job_parents (
   job_id bigint not null references public.jobs (id) on delete cascade,
   parent_id bigint not null references public.jobs (id) on delete cascade,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -223,3 +223,23 @@ def test_an_output_that_cannot_be_applied_fails_that_one_attempt(queue: Queue) -
 def test_results_that_are_no_array_are_refused(queue: Queue) -> None:
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="expected a JSON array"):
         queue.call("resolve_jobs", worker_id=queue.worker_id, results={"job_id": 1})
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"), [("done", "queued"), ("done", "failed"), ("failed", "done"), ("retry", "done")]
+)
+def test_a_status_that_the_state_machine_does_not_know_is_refused_to_everyone(
+    queue: Queue, outcome: str, status: str
+) -> None:
+    job_id = queue.enqueue()["job_id"]
+    queue.resolve_one(queue.claim_one(), outcome)
+
+    with pytest.raises(psycopg.Error, match="cannot become") as refused:
+        queue.rows(
+            "update public.jobs set status = %s, completed_at = %s where id = %s",
+            status,
+            None if status == "queued" else datetime.now(UTC),
+            job_id,
+        )
+
+    assert refused.value.sqlstate == "PT409"
