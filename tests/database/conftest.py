@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg
@@ -18,6 +19,7 @@ from tests.database.queue import Queue
 
 TEMPLATE = "crontick_template"
 CLONE_ATTEMPTS = 20
+WORKERS = 6
 numbers = itertools.count(1)
 
 
@@ -102,3 +104,16 @@ def editor(queue: Queue) -> Queue:
     """A connection as the SQL editor has it: role postgres, names found in public and extensions."""
     queue.connection.execute('set search_path to "$user", public, extensions')
     return queue
+
+
+@pytest.fixture
+def workers(cluster: Cluster, database_name: str) -> Iterator[list[Queue]]:
+    with ExitStack() as stack:
+        yield [
+            Queue(
+                stack.enter_context(
+                    psycopg.connect(cluster.socket_dsn("postgres"), dbname=database_name, autocommit=True)
+                )
+            )
+            for _ in range(WORKERS)
+        ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,3 +104,15 @@ class Queue:
 def result_of(job: Row, outcome: str = "done", **result: Any) -> Row:
     """One element for resolve_jobs, under the lease of a claimed job."""
     return {"job_id": job["job_id"], "lease_token": job["lease_token"], "outcome": outcome, **result}
+
+
+def at_once(workers: list[Queue], work: Callable[[Queue], Any]) -> list[Any]:
+    """Runs `work` on every worker's own connection, all released by one barrier."""
+    barrier = threading.Barrier(len(workers))
+
+    def start(worker: Queue) -> Any:
+        barrier.wait(timeout=30)
+        return work(worker)
+
+    with ThreadPoolExecutor(len(workers)) as pool:
+        return list(pool.map(start, workers))

@@ -12,9 +12,8 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from scripts.local_supabase.postgres import Cluster
-from tests.database.queue import Queue, Row, result_of
+from tests.database.queue import Queue, Row, at_once, result_of
 from tests.database.test_privileges import signed_in
-from tests.database.test_races import at_once
 
 THIS_MONTH = "date_trunc('month', now(), 'UTC')"
 

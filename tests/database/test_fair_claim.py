@@ -6,26 +6,8 @@ from collections import Counter
 
 import pytest
 
+from tests.database.backlog import crash, fill, numbered, organisations
 from tests.database.queue import Queue, Row, result_of
-
-BACKLOG = """
-insert into public.jobs (org_id, type, max_attempts, idempotency_key, run_at)
-select o.name, %s, 5, n::text, now() - interval '1 hour' + n * interval '1 ms'
-from unnest(%s::text[]) o (name) cross join generate_series(1, %s) n
-"""
-
-
-def fill(queue: Queue, jobs: int, *names: str, job_type: str = "count_words") -> None:
-    """So many ready jobs for each of these organisations, older than what a test enqueues."""
-    queue.rows(BACKLOG, job_type, list(names), jobs)
-
-
-def numbered(organisations: int) -> list[str]:
-    return [f"org-{n}" for n in range(organisations)]
-
-
-def organisations(jobs: list[Row]) -> Counter[str]:
-    return Counter(job["org_id"] for job in jobs)
 
 
 def age(queue: Queue, job_id: int, minutes: int) -> None:
@@ -136,12 +118,6 @@ def test_what_is_not_due_yet_does_not_hold_up_what_is(queue: Queue) -> None:
     assert [job["job_id"] for job in queue.claim(10)] == [now]
     queue.make_due(later[0])
     assert [job["job_id"] for job in queue.claim(10)] == [later[0]]
-
-
-def crash(queue: Queue, jobs: list[Row]) -> None:
-    """The worker of these jobs was killed: their leases run out and are taken back."""
-    for job in jobs:
-        queue.expire_lease(job["job_id"])
 
 
 def test_after_a_crash_each_job_of_the_batch_runs_alone_and_only_the_poison_one_is_given_up(

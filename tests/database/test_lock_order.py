@@ -8,11 +8,8 @@ from typing import Any
 import psycopg
 
 from scripts.local_supabase.postgres import Cluster
-from tests.database.queue import Queue, Row, result_of
+from tests.database.queue import Queue, Row, at_once, result_of
 from tests.database.storage import delete_many, upload
-from tests.database.test_races import at_once, workers
-
-__all__ = ["workers"]
 
 
 def wait_until_blocked(connection: psycopg.Connection[Any], sessions: int) -> None:

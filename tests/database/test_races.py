@@ -2,46 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-import psycopg
-import pytest
-
-from scripts.local_supabase.postgres import Cluster
-from tests.database.queue import Queue, result_of
+from tests.database.queue import Queue, at_once, result_of
 from tests.database.storage import upload
-
-WORKERS = 6
-
-
-@pytest.fixture
-def workers(cluster: Cluster, database_name: str) -> Iterator[list[Queue]]:
-    with ExitStack() as stack:
-        yield [
-            Queue(
-                stack.enter_context(
-                    psycopg.connect(cluster.socket_dsn("postgres"), dbname=database_name, autocommit=True)
-                )
-            )
-            for _ in range(WORKERS)
-        ]
-
-
-def at_once(workers: list[Queue], work: Callable[[Queue], Any]) -> list[Any]:
-    """Runs `work` on every worker's own connection, all released by one barrier."""
-    barrier = threading.Barrier(len(workers))
-
-    def start(worker: Queue) -> Any:
-        barrier.wait(timeout=30)
-        return work(worker)
-
-    with ThreadPoolExecutor(len(workers)) as pool:
-        return list(pool.map(start, workers))
 
 
 def test_concurrent_claims_never_hand_out_a_job_twice(queue: Queue, workers: list[Queue]) -> None:
@@ -110,7 +75,7 @@ def test_an_expired_lease_is_taken_by_exactly_one(queue: Queue, workers: list[Qu
 
         claims = at_once(workers, lambda worker: worker.claim())
 
-        assert sorted(len(claim) for claim in claims) == [0] * (WORKERS - 1) + [1]
+        assert sorted(len(claim) for claim in claims) == [0] * (len(workers) - 1) + [1]
         assert queue.job(job_id)["crashes"] == 1
 
 
