@@ -184,9 +184,9 @@ def test_a_job_to_start_that_is_no_object_is_refused(queue: Queue) -> None:
     ("arguments", "message"),
     [
         ({"pipeline": None, "org_id": "acme"}, "there is no pipeline"),
-        ({"pipeline": "film", "org_id": "acme"}, 'there is no pipeline "film"'),
-        ({"pipeline": "video", "org_id": None}, r"jobs\[0\]: org_id is missing"),
-        ({"pipeline": "video", "org_id": "acme", "idempotency_key": "k" * 600}, "idempotency_key 512"),
+        ({"pipeline": "no_such", "org_id": "acme"}, 'there is no pipeline "no_such"'),
+        ({"pipeline": "advert", "org_id": None}, r"jobs\[0\]: org_id is missing"),
+        ({"pipeline": "advert", "org_id": "acme", "idempotency_key": "k" * 600}, "idempotency_key 512"),
         ({"pipeline": "strings", "org_id": "acme"}, r"jobs\[0\]: expected an object"),
         ({"pipeline": "typeless", "org_id": "acme"}, r"jobs\[1\]: type null is not a job type"),
     ],
@@ -197,7 +197,7 @@ def test_a_pipeline_that_cannot_start_says_why_and_enqueues_nothing(
     queue.rows(
         """
         insert into public.pipelines (name, steps) values
-          ('video', '[{"type": "render"}]'), ('strings', '["render"]'),
+          ('advert', '[{"type": "render"}]'), ('strings', '["render"]'),
           ('typeless', '[{"type": "render"}, {"ref": "a"}]')
         """
     )
@@ -208,7 +208,7 @@ def test_a_pipeline_that_cannot_start_says_why_and_enqueues_nothing(
 
 
 def test_a_pipelines_payload_is_an_object(queue: Queue) -> None:
-    queue.rows("insert into public.pipelines (name, steps) values ('video', '[{\"type\": \"render\"}]')")
+    queue.rows("insert into public.pipelines (name, steps) values ('advert', '[{\"type\": \"render\"}]')")
 
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="payload: expected an object"):
-        call_with_json(queue, "start_pipeline", "video", "acme", "[1]")
+        call_with_json(queue, "start_pipeline", "advert", "acme", "[1]")

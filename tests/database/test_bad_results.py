@@ -28,7 +28,7 @@ WRONG_FIELDS: list[tuple[str, Any, str]] = [
     ("cost", {}, "cost: expected a number"),
     ("content_sha256", "abc", "content_sha256: expected 64"),
     ("content_sha256", 5, "content_sha256: expected 64"),
-    ("handler_version", "v" * 201, "handler_version: at most 200 characters"),
+    ("handler_version", "v" * 201, "at most 200 characters"),
     ("reused_from", "x", "reused_from: expected a job's number"),
     ("reused_from", -1, "reused_from: expected a job's number"),
 ]
@@ -51,7 +51,7 @@ def call_with_json(queue: Queue, function: str, *arguments: str) -> Any:
 
 
 def two_claimed(queue: Queue) -> tuple[Row, Row]:
-    queue.enqueue_many({"payload": {"n": 1}}, {"payload": {"n": 2}})
+    queue.enqueue_many(*({"payload": {"n": str(uuid.uuid4())}} for _ in range(2)))
     first, second = queue.claim(2)
     return first, second
 
