@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from functions.queue_rows import ClaimedJob, Lease
+from functions.room import Room
 from functions.runner import Attempt
 
 
 class HeldJobs:
-    """A job is in one of the two, and with one lease."""
+    """A job is in one of the two, and with one lease. What runs is in the process's room."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
         self.waiting: deque[ClaimedJob] = deque()
         self.running: dict[int, Attempt] = {}
+        self._room = room
 
     def __len__(self) -> int:
         return len(self.waiting) + len(self.running)
@@ -39,20 +41,30 @@ class HeldJobs:
             self.drop(job.job_id, "it was claimed again, under another lease")
             self.waiting.append(job)
 
+    def start_next(self, attempt_at: Callable[[ClaimedJob], Attempt]) -> Attempt | None:
+        """Moves the next waiting job to the running ones, unless the process has no room for it now."""
+        job = self.waiting[0]
+        if not self._room.enter(self, alone=job.alone):
+            return None
+        attempt = self.running[job.job_id] = attempt_at(self.waiting.popleft())
+        return attempt
+
     def finish(self, attempt: Attempt) -> bool:
         """Takes out a job that ended, unless that attempt at it counts no more."""
         if self.running.get(attempt.job.job_id) is not attempt:
             return False
-        del self.running[attempt.job.job_id]
+        self._end(attempt)
         return True
 
     def drop(self, job_id: int, why: str) -> ClaimedJob | None:
         """Lets go of a job, if it is held; its handler hears of it at its next call of the context."""
-        if attempt := self.running.pop(job_id, None):
+        if attempt := self.running.get(job_id):
             attempt.context.abandon(why)
+            self._end(attempt)
             return attempt.job
         job = next((job for job in self.waiting if job.job_id == job_id), None)
         self.waiting = deque(other for other in self.waiting if other is not job)
+        self._want_no_more()
         return job
 
     def drop_all(self, why: str) -> list[ClaimedJob]:
@@ -61,16 +73,25 @@ class HeldJobs:
     def take_waiting(self) -> list[ClaimedJob]:
         jobs = list(self.waiting)
         self.waiting.clear()
+        self._want_no_more()
         return jobs
 
     def take_overdue(self, now: float) -> list[Attempt]:
         """The attempts whose time is over."""
         overdue = [attempt for attempt in self.running.values() if now >= attempt.context.deadline]
         for attempt in overdue:
-            del self.running[attempt.job.job_id]
+            self._end(attempt)
         return overdue
 
     def end_by(self, moment: float) -> None:
         """No attempt may run longer than this."""
         for attempt in self.running.values():
             attempt.context.deadline = min(attempt.context.deadline, moment)
+
+    def _end(self, attempt: Attempt) -> None:
+        del self.running[attempt.job.job_id]
+        self._room.leave()
+
+    def _want_no_more(self) -> None:
+        if not (self.waiting and self.waiting[0].alone):
+            self._room.give_up(self)

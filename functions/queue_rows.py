@@ -32,6 +32,7 @@ class ClaimedJob(Row):
     lease_token: str
     lease_expires_at: datetime
     timeout_seconds: float | None = None  # set by an operator in job_types; wins over the handler's own
+    alone: bool = False  # it may have killed its last worker: run it with nothing beside it
     parents: dict[str, Any] = Field(default_factory=dict)
 
 

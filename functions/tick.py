@@ -17,6 +17,7 @@ from functools import partial
 from uuid import uuid4
 
 from functions import log
+from functions.claims import ASK_AGAIN_SECONDS, Claims
 from functions.clock import Clock, SystemClock
 from functions.errors import CrontickError, QueueUnavailable
 from functions.heartbeat import Heartbeat
@@ -24,12 +25,11 @@ from functions.held_jobs import HeldJobs
 from functions.job_queue import JobQueue
 from functions.queue_rows import ClaimedJob, JobResult
 from functions.results import Results
+from functions.room import THIS_PROCESS, Room
 from functions.runner import Attempt, Runner, Start, start_thread
 from functions.tick_options import TickOptions
 from functions.tick_report import TickReport
 from functions.tick_time import TickTime
-
-_CLAIM_AGAIN_SECONDS = 5.0  # after a claim that did not fill its batch, while other jobs still run
 
 
 def run_tick(
@@ -44,6 +44,7 @@ def run_tick(
     lease_seconds: int = 120,
     shutdown_seconds: float = 8.0,
     start: Start = start_thread,
+    room: Room = THIS_PROCESS,
 ) -> TickReport:
     """Runs one tick. Raises `QueueUnavailable` if the first claim or the last resolve cannot be made.
 
@@ -59,6 +60,7 @@ def run_tick(
         start=start,
         slots=1 if options.delay_seconds else concurrency,
         lease_seconds=lease_seconds,
+        room=room,
     )
     return tick.run()
 
@@ -73,26 +75,27 @@ class _Tick:
     start: Start
     slots: int
     lease_seconds: int
+    room: Room
 
     def __post_init__(self) -> None:
         self.report = TickReport(tick=uuid4())
         self.results = Results(self.queue, self.report, self.clock)
         self.inbox: queues.SimpleQueue[tuple[Attempt, JobResult]] = queues.SimpleQueue()
-        self.held = HeldJobs()
+        self.held = HeldJobs(self.room)
         self.longest: dict[str, float] = {}  # seconds per job type, as seen in this tick
         self.heartbeat = Heartbeat(
             self.queue, self.held, self.report, self.clock, self.time, self.lease_seconds
         )
-        self.next_start = self.next_claim = self.time.began
-        self.claiming = True  # False: this tick claims nothing more
+        self.claims = Claims(
+            self.queue, self.options, self.report, self.clock, self.time, self.room, self.lease_seconds
+        )
+        self.next_start = self.time.began
         self.is_last_call = False
 
     def run(self) -> TickReport:
         try:
             if not self.time.notice_stop():
-                self._claim()
-                if not (self.held or self.options.force) and self._is_paused():
-                    self.report.status = "paused"
+                self.held.add(self.claims.first())
             while self.held or self.results:
                 self._step()
         finally:
@@ -110,41 +113,16 @@ class _Tick:
         self._resolve()
         self._claim_more()
 
-    def _is_paused(self) -> bool:
-        return self.queue.is_paused(time_left=self.time.for_one_call())
-
     def _notice_stop(self) -> None:
         if self.time.notice_stop():
-            self.claiming = False
+            self.claims.is_over = True
             self.held.end_by(self.time.ends)
 
     def _claim_more(self) -> None:
-        """Claims again when a slot would stay empty. Trouble with that ends the claiming, not the tick."""
+        """Claims again when a slot would stay empty."""
         self._notice_stop()
-        free = not self.held.waiting and len(self.held.running) < self.slots
-        if not (free and self.claiming and self.next_claim <= self.clock.now() < self.time.ends):
-            return
-        try:
-            self._claim()
-        except CrontickError as error:
-            self.claiming = False
-            log.warning("claim_failed", tick=self.report.tick, error=error)
-
-    def _claim(self) -> None:
-        options = self.options
-        jobs = self.queue.claim(
-            self.report.tick,
-            batch_size=options.limit,
-            lease_seconds=self.lease_seconds,
-            types=options.types,
-            force=options.force,
-            held=self.held.ids() + self.results.ids(),
-            time_left=self.time.for_one_call(),
-        )
-        self.held.add(jobs)
-        full = len(jobs) >= options.limit
-        self.next_claim = self.clock.now() + (0.0 if full else _CLAIM_AGAIN_SECONDS)
-        self.claiming = options.drain and not options.delay_seconds
+        if not self.held.waiting and len(self.held.running) < self.slots:
+            self.held.add(self.claims.more(self.held.ids() + self.results.ids()))
 
     def _start_jobs(self) -> None:
         now, held = self.clock.now(), self.held
@@ -152,20 +130,27 @@ class _Tick:
             self._release_waiting()
         while held.waiting and len(held.running) < self.slots and now >= self.next_start:
             if self.time.ends - now < self.longest.get(held.waiting[0].type, 0.0):
-                self.claiming = False  # or what is released here would be claimed again at once
+                self.claims.is_over = True  # or what is released here would be claimed again at once
                 self._release_waiting()
                 return
-            self._start_job(held.waiting.popleft())
+            attempt = held.start_next(self._attempt_at)
+            if attempt is None:
+                self.next_start = now + ASK_AGAIN_SECONDS
+                return
+            self._start(attempt)
 
-    def _start_job(self, job: ClaimedJob) -> None:
-        attempt = self.held.running[job.job_id] = self.runner.attempt(job, tick_ends=self.time.ends)
+    def _attempt_at(self, job: ClaimedJob) -> Attempt:
+        return self.runner.attempt(job, tick_ends=self.time.ends)
+
+    def _start(self, attempt: Attempt) -> None:
         try:
             self.start(partial(self._run_in_thread, attempt))
         except RuntimeError as error:  # no thread to be had: the jobs are better off with another worker
-            log.error("thread_not_started", tick=self.report.tick, job_id=job.job_id, error=error)
-            self.claiming = False
+            log.error("thread_not_started", tick=self.report.tick, job_id=attempt.job.job_id, error=error)
+            self.claims.is_over = True
             self.held.finish(attempt)
-            self.results.add(job, attempt.result("release", error=f"its worker has no thread left: {error}"))
+            why = f"its worker has no thread left: {error}"
+            self.results.add(attempt.job, attempt.result("release", error=why))
             self._release_waiting()
 
     def _run_in_thread(self, attempt: Attempt) -> None:
@@ -188,8 +173,8 @@ class _Tick:
         if len(self.held.running) < self.slots:
             if self.held.waiting:
                 moments.append(self.next_start)
-            elif self.claiming:
-                moments.append(self.next_claim)
+            elif not self.claims.is_over:
+                moments.append(self.claims.next)
         return max(min(moments) - self.clock.now(), 0.0)
 
     def _receive(self, attempt: Attempt, result: JobResult) -> None:
@@ -226,7 +211,7 @@ class _Tick:
             self.results.postpone()
         else:
             if not self.results:
-                self.next_claim = self.clock.now()
+                self.claims.next = self.clock.now()
 
     def _let_go(self) -> None:
         """If something raised while jobs were held: gives them back, should the database let us."""

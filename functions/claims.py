@@ -1,0 +1,72 @@
+"""When a tick claims, and what it asks for: the way of jobs into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from functions import log
+from functions.clock import Clock
+from functions.errors import CrontickError
+from functions.job_queue import JobQueue
+from functions.queue_rows import ClaimedJob
+from functions.room import Room
+from functions.tick_options import TickOptions
+from functions.tick_report import TickReport
+from functions.tick_time import TickTime
+
+ASK_AGAIN_SECONDS = 0.2  # while a job of this process has it to itself, or waits for that
+_CLAIM_AGAIN_SECONDS = 5.0  # after a claim that did not fill its batch, while other jobs still run
+
+
+@dataclass
+class Claims:
+    """The claims of one tick."""
+
+    queue: JobQueue
+    options: TickOptions
+    report: TickReport
+    clock: Clock
+    time: TickTime
+    room: Room
+    lease_seconds: int
+
+    def __post_init__(self) -> None:
+        self.next = self.time.began
+        self.is_over = False  # this tick claims nothing more
+
+    def first(self) -> list[ClaimedJob]:
+        """The first claim of the tick; it finds out whether processing is paused."""
+        jobs = [] if self.room.is_closed else self._claim(())
+        if not (jobs or self.options.force) and self.queue.is_paused(time_left=self.time.for_one_call()):
+            self.report.status = "paused"
+        return jobs
+
+    def more(self, held: list[int]) -> list[ClaimedJob]:
+        """Claims again if it is time to. Trouble with that ends the claiming, not the tick."""
+        if self.is_over or not self.next <= self.clock.now() < self.time.ends:
+            return []
+        if self.room.is_closed:
+            self.next = self.clock.now() + ASK_AGAIN_SECONDS
+            return []
+        try:
+            return self._claim(held)
+        except CrontickError as error:
+            self.is_over = True
+            log.warning("claim_failed", tick=self.report.tick, error=error)
+            return []
+
+    def _claim(self, held: list[int] | tuple[()]) -> list[ClaimedJob]:
+        options = self.options
+        jobs = self.queue.claim(
+            self.report.tick,
+            batch_size=options.limit,
+            lease_seconds=self.lease_seconds,
+            types=options.types,
+            force=options.force,
+            held=held,
+            time_left=self.time.for_one_call(),
+        )
+        full = len(jobs) >= options.limit or any(job.alone for job in jobs)
+        self.next = self.clock.now() + (0.0 if full else _CLAIM_AGAIN_SECONDS)
+        self.is_over = not options.drain or options.delay_seconds > 0
+        return jobs
