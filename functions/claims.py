@@ -35,8 +35,8 @@ class Claims:
         self.is_over = False  # this tick claims nothing more
 
     def first(self) -> list[ClaimedJob]:
-        """The first claim of the tick; it finds out whether processing is paused."""
-        jobs = [] if self.room.is_closed else self._claim(())
+        """The first claim takes whatever is due, however long it usually runs: it has the whole budget."""
+        jobs = [] if self.room.is_closed else self._claim((), fits_in=None)
         if not (jobs or self.options.force) and self.queue.is_paused(time_left=self.time.for_one_call()):
             self.report.status = "paused"
         return jobs
@@ -49,13 +49,13 @@ class Claims:
             self.next = self.clock.now() + ASK_AGAIN_SECONDS
             return []
         try:
-            return self._claim(held)
+            return self._claim(held, fits_in=max(int(self.time.ends - self.clock.now()), 1))
         except CrontickError as error:
             self.is_over = True
             log.warning("claim_failed", tick=self.report.tick, error=error)
             return []
 
-    def _claim(self, held: list[int] | tuple[()]) -> list[ClaimedJob]:
+    def _claim(self, held: list[int] | tuple[()], *, fits_in: int | None) -> list[ClaimedJob]:
         options = self.options
         jobs = self.queue.claim(
             self.report.tick,
@@ -64,6 +64,7 @@ class Claims:
             types=options.types,
             force=options.force,
             held=held,
+            fits_in=fits_in,
             time_left=self.time.for_one_call(),
         )
         full = len(jobs) >= options.limit or any(job.alone for job in jobs)

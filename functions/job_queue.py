@@ -58,10 +58,12 @@ class JobQueue:
         types: Sequence[str] | None = None,
         force: bool = False,
         held: Sequence[int] = (),
+        fits_in: int | None = None,
         time_left: TimeLeft | None = None,
     ) -> list[ClaimedJob]:
         """Up to `batch_size` due jobs, each under a fresh lease; none while processing is paused.
 
+        With `fits_in`, only of types that usually end within so many seconds.
         A repetition says which jobs the worker knows to be its own, and gets the others of a lost answer again.
         """
         parameters: dict[str, Any] = {
@@ -71,6 +73,8 @@ class JobQueue:
             "lease_seconds": lease_seconds,
             "force": force,
         }
+        if fits_in is not None:
+            parameters["fits_in"] = fits_in
         again = {"held": list(held)}
         return self._call("claim_jobs", parameters, _CLAIMED, again=again, time_left=time_left)
 

@@ -60,6 +60,12 @@ def test_a_long_job_does_not_keep_free_slots_from_newer_jobs() -> None:
     assert [[one.job_id for one in call] for call in queue.resolve_calls] == [[2], [1]]
 
 
+def test_only_the_first_claim_takes_jobs_that_usually_run_longer_than_what_is_left() -> None:
+    queue, clock = FakeQueue([claimed(1)], [claimed(2)], [claimed(3)]), FakeClock()
+    tick(queue, doing(lambda: clock.advance(10.5)), clock=clock, budget=31.9)
+    assert [asked["fits_in"] for asked in queue.claims] == [None, 21, 10, 1]
+
+
 def test_without_drain_it_claims_once() -> None:
     queue = FakeQueue([claimed(1)], [claimed(2)])
     assert tick(queue, doing(lambda: 1), options=TickOptions(drain=False)).succeeded == 1
