@@ -25,6 +25,10 @@ class Decoder(Protocol):
     ) -> Decoded: ...
 
 
+class WronglyEnqueued(Reject):
+    """A `Reject` that is about how the job was enqueued: its reason is not for the file's owner to read."""
+
+
 class JobContext:
     """Every method first looks whether the job is still ours, so an abandoned handler ends at its next call.
 
@@ -78,11 +82,11 @@ class JobContext:
 
     def parent(self, job_type: str, model: type[Model]) -> Model:
         if job_type not in self._job.parents:
-            raise Reject(f"this job did not wait for {job_type}: enqueue it with `after`")
+            raise WronglyEnqueued(f"this job did not wait for {job_type}: enqueue it with `after`")
         try:
             return model.model_validate(self._job.parents[job_type])
         except ValidationError as error:
-            raise Reject(f"output of {job_type}: {named_problems(error)}") from error
+            raise WronglyEnqueued(f"output of {job_type}: {named_problems(error)}") from error
 
     def abandon(self, why: str) -> None:
         """The job is no longer this attempt's: whatever the handler asks for next, it hears `LeaseLost`."""

@@ -132,6 +132,7 @@ class JobResult:
     error: str | None = None
     retry_in: float | None = None  # seconds
     duration_ms: int | None = None
+    public_error: str | None = None  # what the file's owner may read; `error` is for operators
 
     def as_json(self) -> dict[str, Any]:
         return _without_none(**vars(self))

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from functions import log
 from functions.clock import Clock
-from functions.context import Decoder, JobContext
+from functions.context import Decoder, JobContext, WronglyEnqueued
 from functions.errors import HandlerUnavailable, LeaseLost
 from functions.object_store import ObjectStore
 from functions.queue_rows import ClaimedJob, JobResult, OutcomeName
@@ -54,8 +54,11 @@ class Attempt:
     def _outcome(self) -> JobResult:
         try:
             return self.result("done", output=self._call_handler())
+        except WronglyEnqueued as error:
+            return self.result("failed", error=message_of(error))
         except Reject as outcome:
-            return self.result("failed", error=message_of(outcome))
+            said = message_of(outcome)
+            return self.result("failed", error=said, public_error=said)
         except Retry as outcome:
             return self.result("retry", error=message_of(outcome), retry_in=outcome.after)
         except Snooze as outcome:
@@ -94,6 +97,7 @@ class Attempt:
         output: Any = None,
         error: str | None = None,
         retry_in: float | None = None,
+        public_error: str | None = None,
     ) -> JobResult:
         """This attempt's element for `resolve_jobs`."""
         return JobResult(
@@ -102,6 +106,7 @@ class Attempt:
             outcome=outcome,
             output=output,
             error=redact(error) if error is not None else None,
+            public_error=redact(public_error) if public_error is not None else None,
             retry_in=retry_in,
             duration_ms=round((self.clock.now() - self.started) * 1000),
         )
@@ -119,11 +124,11 @@ class Attempt:
     def _typed_job(self, handler: Handler) -> Job[Any]:
         job = self.job
         if not (job.org_id or "").strip():
-            raise Reject("the job has no organisation: enqueue it with org_id")
+            raise WronglyEnqueued("the job has no organisation: enqueue it with org_id")
         try:
             payload = handler.payload_model.model_validate(job.payload)
         except ValidationError as error:
-            raise Reject(f"the payload does not fit {job.type}: {named_problems(error)}") from error
+            raise WronglyEnqueued(f"the payload does not fit {job.type}: {named_problems(error)}") from error
         return Job(
             id=job.job_id,
             org_id=job.org_id or "",

@@ -83,6 +83,19 @@ def test_what_a_handler_raises_is_its_outcome(
     assert (result.outcome, result.error, result.retry_in) == (outcome, text, retry_in)
 
 
+def test_only_a_rejection_tells_the_files_owner_why_and_without_secrets() -> None:
+    result = run(raising(Reject("no text in https://x.test/f?token=hidden")))
+    assert result.public_error == result.error == "no text in https://x.test/f?..."
+    for error in (Retry("busy"), Snooze("later", seconds=1), ValueError("internals")):
+        assert run(raising(error)).public_error is None
+
+
+def test_how_a_job_was_enqueued_is_nothing_for_the_files_owner() -> None:
+    assert run(handler_of(lambda *_: Output(), payload=FilePayload)).public_error is None
+    assert run(doing(lambda: 1), org_id=None).public_error is None
+    assert run(handler_of(lambda _, context: context.parent("analyze_file", Output))).public_error is None
+
+
 class UnprintableError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("no")
