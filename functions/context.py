@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -46,6 +47,7 @@ class JobContext:
         self._abandoned: str | None = None
         self._lock = threading.Lock()
         self._progress: dict[str, Any] | None = None
+        self._cost = 0.0
         self._folder: Path | None = None
         self._files = 0
 
@@ -57,6 +59,15 @@ class JobContext:
         self._check()
         with self._lock:
             self._progress = {"done": round(min(max(done, 0.0), 1.0), 3), "note": note[:200]}
+
+    def report_cost(self, amount: float) -> None:
+        if isinstance(amount, bool) or not isinstance(amount, int | float):
+            raise TypeError(f"a cost has to be a number, not {type(amount).__name__}")
+        if not math.isfinite(amount) or amount < 0:
+            raise ValueError(f"a cost has to be 0 or more, not {amount}")
+        with self._lock:
+            self._cost += amount
+        self._check()
 
     def download(self, bucket: str, path: str) -> bytes:
         self._check()
@@ -101,6 +112,12 @@ class JobContext:
     @property
     def has_progress(self) -> bool:
         return self._progress is not None
+
+    @property
+    def cost(self) -> float | None:
+        """What was reported to have been spent so far."""
+        with self._lock:
+            return self._cost or None
 
     def close(self) -> None:
         """Removes the job's private folder."""

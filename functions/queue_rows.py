@@ -133,6 +133,7 @@ class JobResult:
     retry_in: float | None = None  # seconds
     duration_ms: int | None = None
     public_error: str | None = None  # what the file's owner may read; `error` is for operators
+    cost: float | None = None  # money that the attempt spent
 
     def as_json(self) -> dict[str, Any]:
         return _without_none(**vars(self))

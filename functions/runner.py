@@ -109,6 +109,7 @@ class Attempt:
             public_error=redact(public_error) if public_error is not None else None,
             retry_in=retry_in,
             duration_ms=round((self.clock.now() - self.started) * 1000),
+            cost=self.context.cost,
         )
 
     def _call_handler(self) -> Any:

@@ -116,6 +116,13 @@ class Context(Protocol):
         """Reports `done` (0 to 1); sent with the next heartbeat. Raises when the job was cancelled."""
         ...
 
+    def report_cost(self, amount: float) -> None:
+        """Adds money that this attempt spent, say at an AI provider: report it as soon as it is spent.
+
+        It counts against the organisation's budget of the day whatever becomes of the attempt.
+        """
+        ...
+
     def download(self, bucket: str, path: str) -> bytes:
         """Reads a stored object into memory. Raises `Reject` if it is gone, `Retry` if storage is down."""
         ...

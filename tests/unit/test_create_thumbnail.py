@@ -57,6 +57,9 @@ class OneFile:
     def decode(self, decoder: str, source: Path, *, memory_mb: int = 1024, **options: Any) -> Decoded:
         return self.sandbox.run(decoder, source, timeout=60, memory_mb=memory_mb, options=options)
 
+    def report_cost(self, amount: float) -> None:
+        raise AssertionError(f"a thumbnail costs nothing: {amount}")
+
     def parent(self, job_type: str, model: type[Model]) -> Model:
         raise AssertionError(f"a thumbnail waits for nothing: {job_type}, {model}")
 
