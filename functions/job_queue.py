@@ -8,46 +8,47 @@ nothing of httpx or postgrest leaks.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from functions.errors import QueueTooSlow, QueueUnavailable
+from functions.errors import QueueTooSlow
 from functions.queue_answers import asked
+from functions.queue_calls import QueueCalls
 from functions.queue_rows import (
     ClaimedJob,
+    ContentResult,
     Enqueued,
     JobResult,
     Lease,
     LeaseVerdict,
     NewJob,
+    OnConflict,
     QueueHealth,
     ResolveVerdict,
+    Retried,
+    Started,
+    UniqueFor,
 )
-from functions.repetition import TimeLeft, may_pass, patience, repeated
-from functions.supabase_client import SupabaseClient
-
-Answer = TypeVar("Answer")
+from functions.repetition import TimeLeft
 
 _CLAIMED = TypeAdapter(list[ClaimedJob]).validate_python
 _LEASE_VERDICTS = TypeAdapter(list[LeaseVerdict]).validate_python
 _RESOLVE_VERDICTS = TypeAdapter(list[ResolveVerdict]).validate_python
 _ENQUEUED = TypeAdapter(Enqueued).validate_python
 _ENQUEUED_LIST = TypeAdapter(list[Enqueued]).validate_python
+_STARTED = TypeAdapter(Started).validate_python
+_CONTENT_RESULT = TypeAdapter(ContentResult | None).validate_python
+_RETRIED = TypeAdapter(Retried).validate_python
 _HEALTH = TypeAdapter(QueueHealth).validate_python
 _ROWS = TypeAdapter(list[dict[str, Any]]).validate_python
 
 
-class JobQueue:
+class JobQueue(QueueCalls):
     """All calls a worker or an operator makes. Threads may share one."""
-
-    def __init__(self, client: SupabaseClient, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._client = client
-        self._sleep = sleep
 
     def claim(
         self,
@@ -77,6 +78,39 @@ class JobQueue:
             parameters["fits_in"] = fits_in
         again = {"held": list(held)}
         return self._call("claim_jobs", parameters, _CLAIMED, again=again, time_left=time_left)
+
+    def start_job(
+        self,
+        worker_id: UUID,
+        job: NewJob,
+        *,
+        lease_seconds: int,
+        force: bool = False,
+        time_left: TimeLeft | None = None,
+    ) -> Started:
+        """Enqueues one job, or finds the one that does this work already, and claims it at once.
+
+        A repetition by the same worker gets the job that it was given before, under the same lease.
+        """
+        parameters = {
+            "worker_id": str(worker_id),
+            "job": dict(job),
+            "lease_seconds": lease_seconds,
+            "force": force,
+        }
+        return self._call("start_job", parameters, _STARTED, again={}, time_left=time_left)
+
+    def find_content_result(
+        self, org_id: str, job_type: str, sha256: str, version: str, *, time_left: TimeLeft | None = None
+    ) -> ContentResult | None:
+        """What the same handler made of the same content for the same organisation, if it is stored."""
+        parameters = {
+            "org_id": org_id,
+            "type": job_type,
+            "content_sha256": sha256,
+            "handler_version": version,
+        }
+        return self._call("find_content_result", parameters, _CONTENT_RESULT, again={}, time_left=time_left)
 
     def extend(
         self,
@@ -126,8 +160,15 @@ class JobQueue:
         priority: int = 0,
         max_attempts: int | None = None,
         idempotency_key: str | None = None,
+        on_conflict: OnConflict = "return",
+        unique_for: UniqueFor = "unfinished",
     ) -> Enqueued:
-        """Enqueues one job, or finds the unfinished job with the same key (by default: the same work)."""
+        """Enqueues one job, or finds the one with the same key (by default: the same work).
+
+        `on_conflict` says what happens to that one if it has not started: nothing, it takes the new payload,
+        priority and time (replace), or only its time is pushed back (debounce). With `unique_for` "ever" a key
+        is never used twice, also when its job has ended.
+        """
         parameters = {
             "org_id": org_id,
             "type": type,
@@ -136,12 +177,31 @@ class JobQueue:
             "priority": priority,
             "max_attempts": max_attempts,
             "idempotency_key": idempotency_key,
+            "on_conflict": on_conflict,
+            "unique_for": unique_for,
         }
         return self._call("enqueue_job", parameters, _ENQUEUED, again={})
 
     def enqueue_many(self, jobs: Sequence[NewJob]) -> list[Enqueued]:
         """Enqueues a batch or a flow: all of it or, when one element is wrong, none."""
         return self._call("enqueue_jobs", {"jobs": [dict(job) for job in jobs]}, _ENQUEUED_LIST, again={})
+
+    def start_pipeline(
+        self,
+        pipeline: str,
+        org_id: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> list[Enqueued]:
+        """Enqueues the steps of a row of `pipelines`, all with this payload, in their order."""
+        parameters = {
+            "pipeline": pipeline,
+            "org_id": org_id,
+            "payload": dict(payload or {}),
+            "idempotency_key": idempotency_key,
+        }
+        return self._call("start_pipeline", parameters, _ENQUEUED_LIST, again={})
 
     def health(self) -> QueueHealth:
         return self._call("queue_health", {}, _HEALTH, again={})
@@ -168,47 +228,9 @@ class JobQueue:
         """Brings a dead letter back, with its attempts counted anew. A second call would be refused."""
         return self._call("retry_job", {"job_id": job_id}, _anything, again=None)
 
-    def _call(
-        self,
-        function: str,
-        parameters: dict[str, Any],
-        read_as: Callable[[Any], Answer],
-        *,
-        again: dict[str, Any] | None,
-        time_left: TimeLeft | None = None,
-        unless: type[Exception] | None = None,
-    ) -> Answer:
-        """Calls a function, also again: with `again` besides, or, if that is None, only if it was not begun.
-
-        `unless` is trouble that the caller wants to hear of at once.
-        """
-
-        def send(is_repetition: bool) -> Answer:
-            wanted = parameters | again if is_repetition and again else parameters
-            return asked(
-                function, wanted, lambda: self._client.rest.rpc(function, wanted).execute().data, read_as
-            )
-
-        def is_worth_it(error: BaseException) -> bool:
-            if again is None and isinstance(error, QueueUnavailable) and error.in_doubt:
-                return False
-            return may_pass(error) and not (unless and isinstance(error, unless))
-
-        return self._repeat(send, time_left, is_worth_it)
-
-    def _repeat(
-        self,
-        send: Callable[[bool], Answer],
-        time_left: TimeLeft | None,
-        is_worth_it: Callable[[BaseException], bool] = may_pass,
-    ) -> Answer:
-        left = time_left or patience()
-
-        def send_in_time(is_repetition: bool) -> Answer:
-            with self._client.within(left()):
-                return send(is_repetition)
-
-        return repeated(send_in_time, time_left=left, sleep=self._sleep, is_worth_it=is_worth_it)
+    def retry_failed(self, job_type: str | None = None, org_id: str | None = None) -> Retried:
+        """Brings dead letters back, all or those of a type or an organisation; again is harmless."""
+        return self._call("retry_failed_jobs", {"type": job_type, "org_id": org_id}, _RETRIED, again={})
 
 
 def _anything(data: Any) -> Any:

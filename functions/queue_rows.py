@@ -11,6 +11,8 @@ from typing import Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
+OnConflict = Literal["return", "replace", "debounce"]
+UniqueFor = Literal["unfinished", "ever"]
 OutcomeName = Literal["done", "retry", "failed", "snooze", "release"]
 
 
@@ -60,6 +62,36 @@ class Enqueued(Row):
     job_id: int
     created: bool
     status: str
+    changed: bool | None = None  # only told where a change was asked for: `on_conflict`
+
+
+class Started(Enqueued):
+    """A job that was enqueued to be run at once: claimed for us, or why it was not to be had."""
+
+    waits_for: str | None = None
+    job: ClaimedJob | None = None
+
+
+class ContentResult(Row):
+    """A stored result, and the job that made it."""
+
+    job_id: int
+    output: Any
+
+
+class NotRetried(Row):
+    """A dead letter that cannot come back, and why."""
+
+    job_id: int
+    reason: str
+
+
+class Retried(Row):
+    """What became of a bulk retry: how many came back, some that could not, how many dead letters are left."""
+
+    retried: int
+    skipped: list[NotRetried] = Field(default_factory=list)
+    left: int = 0
 
 
 class IngestFailure(Row):
@@ -105,8 +137,10 @@ class NewJob(TypedDict, total=False):
     priority: int
     max_attempts: int
     idempotency_key: str
+    on_conflict: OnConflict
+    unique_for: UniqueFor
     ref: str  # a name for this job inside the batch
-    after: list[str]  # refs of the jobs that have to be done first
+    after: list[str | int]  # what has to be done first: refs of this batch, ids of jobs that exist
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def enqueue(
             idempotency_key=key,
         )
     if json:
-        print_json(job.model_dump())
+        print_json(job.model_dump(exclude_none=True))
         return
     what = "enqueued" if job.created else "the same work is already there:"
     console(json).print(Text(f"{what} job {job.job_id}, {job.status}"), soft_wrap=True)

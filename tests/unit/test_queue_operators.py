@@ -41,6 +41,14 @@ def test_what_does_not_say_paused_is_not_paused(
     assert queue.is_paused() is False
 
 
+def test_dead_letters_are_retried_by_type_and_organisation(rest: respx.MockRouter, queue: JobQueue) -> None:
+    answer = {"retried": 3, "skipped": [{"job_id": 7, "reason": "its file is gone"}], "left": 1}
+    route = rest.post("/rest/v1/rpc/retry_failed_jobs").respond(json=answer)
+    done = queue.retry_failed("analyze_file", "acme")
+    assert (done.retried, done.skipped[0].reason, done.left) == (3, "its file is gone", 1)
+    assert json.loads(route.calls.last.request.content) == {"type": "analyze_file", "org_id": "acme"}
+
+
 @pytest.mark.parametrize(
     ("function", "call", "parameters"),
     [
