@@ -230,6 +230,7 @@ grant execute on function public.claim_jobs(uuid, int, text[], int, boolean, big
 -- Enqueues one job (an element of enqueue_jobs), or finds the unfinished one of that key, and claims it at once, whatever
 -- its run_at: {"job_id", "created", "status", "waits_for", "job"}. `job` is as claim_jobs hands it out, or null when it is
 -- not to be had: it runs already, waits for parents or a limit, is done for ever, or processing is paused.
+-- A worker whose call got no answer calls again and gets the job that it holds by then, under the same token.
 -- Called by workers that dispatch a payload instead of taking what is due (JOB_QUEUE_BACKEND=cron).
 -- Locks the job; another worker that holds it is not waited for.
 create function public.start_job(worker_id uuid, job jsonb, lease_seconds int default null, force boolean default false)
@@ -248,6 +249,12 @@ begin
     raise exception 'job: expected an object' using errcode = '22023';
   end if;
   enqueued := public.enqueue_jobs(jsonb_build_array(job)) -> 0;
+  select j.id, j.type, j.org_key into wanted from public.jobs j
+  where j.id = (enqueued ->> 'job_id')::bigint and j.status = 'processing' and j.worker_id = start_job.worker_id;
+  if wanted.id is not null then
+    return enqueued - 'changed' || jsonb_build_object(
+      'status', 'processing', 'waits_for', null, 'job', public.describe_claimed(array[wanted.id]) -> 0);
+  end if;
   if force or (select s.processing_enabled from public.job_queue_settings s where s.only_row) then
     select j.id, j.type, j.org_key into wanted from public.jobs j
     where j.id = (enqueued ->> 'job_id')::bigint and j.status = 'queued' for update skip locked;
