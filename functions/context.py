@@ -43,17 +43,18 @@ class JobContext:
         self._job = job
         self._store = store
         self._sandbox = sandbox
-        self._clock = clock
+        self.clock = clock
         self._abandoned: str | None = None
         self._lock = threading.Lock()
         self._progress: dict[str, Any] | None = None
         self._cost = 0.0
         self._folder: Path | None = None
         self._files = 0
+        self._kept: dict[tuple[str, str], Path] = {}  # read before the handler ran, and not asked for yet
 
     def seconds_left(self) -> float:
         self._check()
-        return max(self.deadline - self._clock.now(), 0.0)
+        return max(self.deadline - self.clock.now(), 0.0)
 
     def progress(self, done: float, note: str = "") -> None:
         self._check()
@@ -71,10 +72,14 @@ class JobContext:
 
     def download(self, bucket: str, path: str) -> bytes:
         self._check()
-        return self._store.download(bucket, path)
+        kept = self._kept.get((bucket, path))
+        return kept.read_bytes() if kept else self._store.download(bucket, path)
 
     def download_to_file(self, bucket: str, path: str, *, max_bytes: int | None = None) -> Path:
         self._check()
+        if kept := self._kept.pop((bucket, path), None):
+            self._store.check_size(kept.stat().st_size, max_bytes)
+            return kept
         if self._folder is None:
             self._folder = new_private_folder()
         self._files += 1
@@ -82,6 +87,11 @@ class JobContext:
         target = self._folder / f"{self._files}{_safe_suffix(path)}"
         self._store.download_to(target, bucket, path, max_bytes=max_bytes)
         return target
+
+    def keep_file(self, bucket: str, path: str) -> Path:
+        """Reads an object into the job's folder for us; the handler that asks for it gets this copy."""
+        kept = self._kept[bucket, path] = self.download_to_file(bucket, path)
+        return kept
 
     def upload(self, bucket: str, path: str, data: bytes, content_type: str) -> None:
         self._check()

@@ -34,7 +34,7 @@ class ObjectStore:
             return b"".join(chunks)
 
     def download_to(self, target: Path, bucket: str, path: str, *, max_bytes: int | None = None) -> None:
-        limit = self._max_bytes if max_bytes is None else min(max_bytes, self._max_bytes)
+        limit = self._limit(max_bytes)
         with target.open("wb") as file, self._chunks(bucket, path, limit) as chunks:
             for chunk in chunks:
                 file.write(chunk)
@@ -45,6 +45,13 @@ class ObjectStore:
             response = self._client.upload(bucket, path, data, content_type)
         if not response.is_success:
             _refused(*_status(response), f"storing {bucket}/{path}")
+
+    def check_size(self, size: int, max_bytes: int | None) -> None:
+        """Raises `Reject` for a file that was read before and has more bytes than somebody wants of it."""
+        _check_size(size, self._limit(max_bytes))
+
+    def _limit(self, max_bytes: int | None) -> int:
+        return self._max_bytes if max_bytes is None else min(max_bytes, self._max_bytes)
 
     @contextmanager
     def _chunks(self, bucket: str, path: str, limit: int) -> Iterator[Iterator[bytes]]:

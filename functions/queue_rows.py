@@ -168,6 +168,11 @@ class JobResult:
     duration_ms: int | None = None
     public_error: str | None = None  # what the file's owner may read; `error` is for operators
     cost: float | None = None  # money that the attempt spent
+    content_sha256: str | None = (
+        None  # the output may be reused for the same content, under this and the next
+    )
+    handler_version: str | None = None
+    reused_from: int | None = None  # the job whose output this is
 
     def as_json(self) -> dict[str, Any]:
         return _without_none(**vars(self))

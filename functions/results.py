@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections import deque
 from dataclasses import dataclass
@@ -118,7 +117,14 @@ class Results:
             self._forget_if_empty()
             return  # its lease runs out, which is counted as a crash
         error = redact(f"the result was refused: {refusal}")
-        failed = dataclasses.replace(one.result, outcome="retry", output=None, error=error, retry_in=None)
+        failed = JobResult(
+            one.job.job_id,
+            one.job.lease_token,
+            "retry",
+            error=error,
+            duration_ms=one.result.duration_ms,
+            cost=one.result.cost,
+        )
         self._pending.appendleft(_Finished(one.job, failed, len(error), was_refused=True))
 
     def _forget_if_empty(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -22,6 +22,7 @@ from functions.object_store import ObjectStore
 from functions.queue_rows import ClaimedJob, JobResult, OutcomeName
 from functions.redact import message_of, named_problems, redact, storable
 from functions.registry import Registry
+from functions.reuse import ContentResults, content_key, is_storable, stored_output
 from handlers.contract import DEFAULT_TIMEOUT_SECONDS, Handler, Job, Reject, Retry, Snooze
 
 Start = Callable[[Callable[[], None]], None]
@@ -40,6 +41,7 @@ class Attempt:
     started: float
     context: JobContext
     clock: Clock = field(repr=False)
+    known: ContentResults | None = field(repr=False)
 
     def run(self) -> JobResult:
         """Runs the handler to its outcome. Never raises: the tick would wait for a result until its end."""
@@ -53,7 +55,7 @@ class Attempt:
 
     def _outcome(self) -> JobResult:
         try:
-            return self.result("done", output=self._call_handler())
+            return self._done()
         except WronglyEnqueued as error:
             return self.result("failed", error=message_of(error))
         except Reject as outcome:
@@ -112,15 +114,24 @@ class Attempt:
             cost=self.context.cost,
         )
 
-    def _call_handler(self) -> Any:
-        if isinstance(self.handler, HandlerUnavailable):
-            raise self.handler
-        output = self.handler(self._typed_job(self.handler), self.context)
+    def _done(self) -> JobResult:
+        """What the handler returns, or what it returned for the same content before."""
+        handler = self.handler
+        if isinstance(handler, HandlerUnavailable):
+            raise handler
+        job = self._typed_job(handler)
+        key = content_key(handler, job, self.context) if self.known else None
+        if key and self.known and (found := stored_output(self.known, handler, job, key, self.context)):
+            return replace(self.result("done", output=found.output), reused_from=found.job_id)
+        output = handler(job, self.context)
         if not isinstance(output, BaseModel):
             raise TypeError(
                 f"handler {self.job.type} returned {type(output).__name__}; it has to return a pydantic model"
             )
-        return storable(output.model_dump(mode="json"))
+        result = self.result("done", output=storable(output.model_dump(mode="json")))
+        if key and is_storable(output):
+            return replace(result, content_sha256=key.sha256, handler_version=key.version)
+        return result
 
     def _typed_job(self, handler: Handler) -> Job[Any]:
         job = self.job
@@ -149,11 +160,21 @@ def start_thread(work: Callable[[], None]) -> None:
 class Runner:
     """Makes attempts. One per process is enough: it holds no state of a tick."""
 
-    def __init__(self, registry: Registry, store: ObjectStore, sandbox: Decoder, clock: Clock) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        store: ObjectStore,
+        sandbox: Decoder,
+        clock: Clock,
+        *,
+        known: ContentResults | None = None,
+    ) -> None:
+        """Without `known`, where results are looked up by content, every handler runs."""
         self._registry = registry
         self._store = store
         self._sandbox = sandbox
         self._clock = clock
+        self._known = known
 
     def attempt(self, job: ClaimedJob, *, tick_ends: float) -> Attempt:
         """Prepares an attempt that has to end at its own timeout or with the tick, whichever is first."""
@@ -172,4 +193,4 @@ class Runner:
             clock=self._clock,
             deadline=min(started + timeout, tick_ends),
         )
-        return Attempt(job, handler, timeout, started, context, self._clock)
+        return Attempt(job, handler, timeout, started, context, self._clock, self._known)

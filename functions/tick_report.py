@@ -26,6 +26,16 @@ class JobReport:
     status: str
     attempts: int
     last_error: str | None
+    reused_from: int | None = None  # the job whose result for the same content this one took
+
+    def as_json(self) -> dict[str, Any]:
+        said = {
+            "id": self.id,
+            "status": self.status,
+            "attempts": self.attempts,
+            "lastError": self.last_error,
+        }
+        return said | ({"reusedFrom": self.reused_from} if self.reused_from else {})
 
 
 @dataclass
@@ -49,10 +59,7 @@ class TickReport:
             "processed": self.processed,
             "succeeded": self.succeeded,
             "failed": self.failed,
-            "results": [
-                {"id": job.id, "status": job.status, "attempts": job.attempts, "lastError": job.last_error}
-                for job in self.results
-            ],
+            "results": [job.as_json() for job in self.results],
         }
 
     def add(self, job: ClaimedJob, result: JobResult, verdict: ResolveVerdict) -> None:
@@ -71,13 +78,14 @@ class TickReport:
             self._append(job, verdict, verdict.error)
             return
         say = log.warning if result.outcome in ("retry", "failed") else log.info
-        say(_EVENTS[result.outcome], **facts, status=verdict.status, error=result.error)
+        event = "job_reused" if result.reused_from else _EVENTS[result.outcome]
+        say(event, **facts, status=verdict.status, error=result.error, reused_from=result.reused_from)
         if result.outcome == "release":
             self.released += 1
             return
         self.succeeded += result.outcome == "done"
         self.failed += result.outcome in ("retry", "failed")
-        self._append(job, verdict, result.error)
+        self._append(job, verdict, result.error, reused_from=result.reused_from)
 
     def add_cancelled(self, job: ClaimedJob) -> None:
         """Notes a job that was cancelled while we held it."""
@@ -95,9 +103,11 @@ class TickReport:
             seconds=seconds,
         )
 
-    def _append(self, job: ClaimedJob, verdict: ResolveVerdict, error: str | None) -> None:
+    def _append(
+        self, job: ClaimedJob, verdict: ResolveVerdict, error: str | None, *, reused_from: int | None = None
+    ) -> None:
         attempts = job.attempts if verdict.attempts is None else verdict.attempts
-        self.results.append(JobReport(job.job_id, verdict.status or "unknown", attempts, error))
+        self.results.append(JobReport(job.job_id, verdict.status or "unknown", attempts, error, reused_from))
 
     def _facts(self, job: ClaimedJob) -> dict[str, Any]:
         return {"tick": self.tick, "job_id": job.job_id, "type": job.type, "attempts": job.attempts}

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from handlers.ai.clean import clean_passages, clean_text
 from handlers.ai.offline import OfflineProvider
 from handlers.ai.provider import ExtractedFile, Provider
-from handlers.ai.reading import Reading, read_file
+from handlers.ai.reading import NOT_RECOGNISED, Reading, read_file
 from handlers.contract import Context, FilePayload, Job, Reject, handler
 from handlers.media.refused import Refused
 from handlers.media.sniff import MAX_FILE_BYTES, Sniffed, sniff_file
@@ -36,7 +36,13 @@ SAME_TYPES = {
 }
 
 
-@handler(timeout=120)
+def _version(file: FilePayload) -> str:
+    """Besides the bytes: who describes them, and what their owner calls them, which may become the title."""
+    named = "\n".join((PurePosixPath(file.path).name, file.mime_type or ""))
+    return f"1 {PROVIDER.name} {hashlib.sha256(named.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+
+@handler(timeout=120, reuse="content", version=_version)
 def analyze_file(job: Job[FilePayload], ctx: Context) -> Analysis:
     """Reads a file's text and describes it: title, language, summary, topics and key terms."""
     file = job.payload
@@ -70,7 +76,7 @@ def analyze_file(job: Job[FilePayload], ctx: Context) -> Analysis:
         content=list(extracted.passages),
         notes=[*reading.notes, *([f"mime type: {file.mime_type} was claimed"] if mismatch else [])],
         provider=PROVIDER.name,
-        degraded=description.degraded,
+        degraded=description.degraded or any(note in reading.notes for note in NOT_RECOGNISED),
         content_sha256=_sha256(source),
     )
 

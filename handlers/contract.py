@@ -22,12 +22,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, get_args, get_type_hints
+from typing import Any, Generic, Literal, Protocol, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict
 
 Payload = TypeVar("Payload", bound=BaseModel)
 Model = TypeVar("Model", bound=BaseModel)
+Reuse = Literal["content", "parents"]
+Version = str | Callable[[Any], str]  # Any: the handler's payload
 HandlerFunction = Callable[["Job[Any]", "Context"], BaseModel]
 
 DEFAULT_TIMEOUT_SECONDS = 60
@@ -150,22 +152,35 @@ class Context(Protocol):
 
 @dataclass(frozen=True)
 class Handler:
-    """A registered handler: the function, its payload model and its time limit in seconds."""
+    """A registered handler: the function, its payload model, its time limit in seconds, what it reuses."""
 
     job_type: str
     function: HandlerFunction
     payload_model: type[BaseModel]
     timeout: float
+    reuse: Reuse | None = None
+    version: Version = "1"
 
     def __call__(self, job: Job[Any], context: Context) -> BaseModel:
         return self.function(job, context)
 
 
-def handler(*, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Callable[[HandlerFunction], Handler]:
+def handler(
+    *, timeout: float = DEFAULT_TIMEOUT_SECONDS, reuse: Reuse | None = None, version: Version = "1"
+) -> Callable[[HandlerFunction], Handler]:
     """Marks a function as the handler of the job type it is named after.
 
     The function's first parameter says what its payload is: `job: Job[FilePayload]`. `timeout` is in
     seconds; a value in `job_types.timeout_seconds` wins, so that operators can change it without a deploy.
+
+    With `reuse` the handler does not run where its result is known already: "content" for the same bytes of
+    the payload's file, "parents" for the same outputs of the jobs it waited for; within one organisation,
+    and for the same `version` and other fields of the payload. So the output must follow from those alone:
+
+    - Raise `version` when the handler changes what it finds out. One that depends on more (the file's name,
+      which model answers) gives a function from the payload to a short text that names all of it.
+    - It must not name the file, nor anything stored for this job only: another file will have it.
+    - A result with a field `degraded` that is true is not kept: next time the handler runs again.
     """
 
     def register(function: HandlerFunction) -> Handler:
@@ -176,6 +191,10 @@ def handler(*, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Callable[[HandlerFun
         ):
             message = f"handler {function.__name__}: annotate its first parameter as Job[YourPayloadModel]"
             raise TypeError(message)
-        return Handler(function.__name__, function, arguments[0], timeout)
+        if reuse == "content" and not issubclass(arguments[0], FilePayload):
+            raise TypeError(
+                f"handler {function.__name__}: to reuse by content its payload has to be a FilePayload"
+            )
+        return Handler(function.__name__, function, arguments[0], timeout, reuse, version)
 
     return register

@@ -14,7 +14,7 @@ from handlers.outputs import Analysis, Cards
 PROVIDER: Provider = OfflineProvider()
 
 
-@handler(timeout=60)
+@handler(timeout=60, reuse="parents", version=lambda _: f"1 {PROVIDER.name}")
 def create_cards(job: Job[FilePayload], ctx: Context) -> Cards:  # noqa: ARG001
     """Questions and answers whose every quote stands in the file."""
     analysis = ctx.parent("analyze_file", Analysis)

@@ -45,7 +45,7 @@ class Analysis(Output):
     content: list[Passage] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)  # what is missing and why: "ocr: unavailable"
     provider: str = "offline"
-    degraded: bool = False  # a provider was asked and the offline rules had to answer
+    degraded: bool = False  # less than the file could give: a provider or text recognition did not answer
     content_sha256: str
 
 

@@ -44,7 +44,7 @@ class Provider(Protocol):
 
     @property
     def name(self) -> str:
-        """Recorded with the analysis: "offline"."""
+        """Recorded with the analysis: "offline", or service and model; another name's results are not reused."""
         ...
 
     def analyze(self, source: ExtractedFile) -> Description:

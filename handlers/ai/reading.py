@@ -24,6 +24,7 @@ TITLE_HEIGHT = 1.3  # a line on a slide that much taller than the others is a he
 OCR_UNAVAILABLE = "ocr: unavailable"
 OCR_FAILED = "ocr: failed"
 OCR_NO_TIME = "ocr: no time left"
+NOT_RECOGNISED = (OCR_UNAVAILABLE, OCR_FAILED, OCR_NO_TIME)  # another day there may be more to say
 TRANSCRIPT_UNAVAILABLE = "transcript: unavailable"
 
 

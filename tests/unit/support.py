@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from functions.context import JobContext
 from functions.object_store import ObjectStore
 from functions.queue_rows import ClaimedJob
+from functions.reuse import ContentResults
 from functions.runner import Runner
 from functions.tick import run_tick
 from functions.tick_options import TickOptions
@@ -71,9 +72,10 @@ def runner_for(
     *,
     store: ObjectStore | None = None,
     sandbox: FakeSandbox | None = None,
+    known: ContentResults | None = None,
 ) -> Runner:
     store = store or ObjectStore(client(), max_bytes=1_000_000)
-    return Runner(FakeRegistry(work=handler), store, sandbox or FakeSandbox(), clock)
+    return Runner(FakeRegistry(work=handler), store, sandbox or FakeSandbox(), clock, known=known)
 
 
 def context_for(
@@ -107,7 +109,7 @@ def tick(
     clock = clock or FakeClock()
     return run_tick(
         queue,
-        runner_for(handler, clock),
+        runner_for(handler, clock, known=queue),
         options or TickOptions(),
         stop=stop or threading.Event(),
         clock=clock,

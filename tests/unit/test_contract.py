@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from handlers.contract import Retry, Snooze
+from handlers.contract import Context, Job, Retry, Snooze, handler
+from tests.unit.support import Anything, Output
 
 ODD: list[tuple[Any, type[Exception]]] = [
     (float("nan"), ValueError),
@@ -39,3 +40,11 @@ def test_a_time_is_seconds_or_a_timedelta() -> None:
         1.5,
         86_400,
     )
+
+
+def test_only_a_file_can_be_reused_by_its_content() -> None:
+    def no_file(job: Job[Anything], context: Context) -> Output:
+        return Output()
+
+    with pytest.raises(TypeError, match="FilePayload"):
+        handler(reuse="content")(no_file)

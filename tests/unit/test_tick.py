@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
 from typing import Any
 
 import pytest
 
+from functions import log
 from functions.clock import SystemClock
 from functions.errors import QueueUnavailable, RequestRefused
-from functions.queue_rows import ResolveVerdict
+from functions.queue_rows import ContentResult, ResolveVerdict
 from functions.runner import start_thread
 from functions.tick import run_tick
 from functions.tick_options import TickOptions
-from handlers.contract import Context, Job, Reject
+from handlers.contract import Context, Handler, Job, Reject
 from tests.unit.fakes import FakeClock, FakeQueue, HeldThreads
-from tests.unit.support import Output, claimed, doing, handler_of, runner_for, tick
+from tests.unit.support import Anything, Output, claimed, doing, handler_of, runner_for, tick
 
 DOWN = QueueUnavailable("the database is down")
 
@@ -192,3 +195,17 @@ def test_a_result_whose_lease_was_lost_is_not_reported() -> None:
     queue = FakeQueue([claimed(1)])
     queue.verdicts[1] = ResolveVerdict(job_id=1, verdict="lost")
     assert tick(queue, doing(lambda: 1)).processed == 0
+
+
+def test_the_ticks_answer_and_the_log_name_the_job_whose_result_was_taken() -> None:
+    stream = io.StringIO()
+    log.configure(stream=stream)
+    queue = FakeQueue([claimed(9, parents={"a": 1})])
+    known = ContentResult(job_id=4, output={"value": 1})
+    queue.find_content_result = lambda *_, **__: known  # type: ignore[method-assign]
+    report = tick(queue, Handler("work", lambda *_: Output(), Anything, 60, "parents"))
+    assert report.as_json()["results"] == [
+        {"id": 9, "status": "done", "attempts": 1, "lastError": None, "reusedFrom": 4}
+    ]
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert ("job_reused", 4) in [(event["message"], event.get("reused_from")) for event in events]

@@ -124,7 +124,8 @@ class Project:
             self.client.storage.from_("ingest").remove(objects)
         self.database.execute(
             "truncate public.jobs, public.job_parents, public.job_runs, public.ingested_files, public.ingest_failures, "
-            "public.file_analyses, public.thumbnails, public.cards, public.cron_tasks"
+            "public.file_analyses, public.thumbnails, public.cards, public.cron_tasks, public.content_results, "
+            "public.org_usage, public.pipelines"
         )
         self.rpc("resume_processing")
 
