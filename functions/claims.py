@@ -8,7 +8,7 @@ from functions import log
 from functions.clock import Clock
 from functions.errors import CrontickError
 from functions.job_queue import JobQueue
-from functions.queue_rows import ClaimedJob
+from functions.queue_rows import ClaimedJob, NewJob
 from functions.room import Room
 from functions.tick_options import TickOptions
 from functions.tick_report import TickReport
@@ -36,7 +36,10 @@ class Claims:
 
     def first(self) -> list[ClaimedJob]:
         """The first claim takes whatever is due, however long it usually runs: it has the whole budget."""
-        jobs = [] if self.room.is_closed else self._claim((), fits_in=None)
+        if self.options.start is not None:
+            jobs = self._start(self.options.start)
+        else:
+            jobs = [] if self.room.is_closed else self._claim((), fits_in=None)
         if not (jobs or self.options.force) and self.queue.is_paused(time_left=self.time.for_one_call()):
             self.report.status = "paused"
         return jobs
@@ -54,6 +57,18 @@ class Claims:
             self.is_over = True
             log.warning("claim_failed", tick=self.report.tick, error=error)
             return []
+
+    def _start(self, job: NewJob) -> list[ClaimedJob]:
+        """The one job that the caller wants to be run, if it can be had."""
+        self.is_over = True
+        started = self.report.started = self.queue.start_job(
+            self.report.tick,
+            job,
+            lease_seconds=self.lease_seconds,
+            force=self.options.force,
+            time_left=self.time.for_one_call(),
+        )
+        return [started.job] if started.job else []
 
     def _claim(self, held: list[int] | tuple[()], *, fits_in: int | None) -> list[ClaimedJob]:
         options = self.options

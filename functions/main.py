@@ -15,19 +15,22 @@ import flask
 
 from functions import log, shutdown
 from functions.auth import is_authorized
-from functions.errors import ConfigurationError, CrontickError, QueueUnavailable
+from functions.dispatch import parse_dispatch
+from functions.errors import ConfigurationError, CrontickError, QueueUnavailable, RequestRefused
 from functions.redact import redact
 from functions.settings import Settings, load_settings
 from functions.tick_options import BadRequest, parse_body
+from functions.tick_report import TickReport
 from functions.worker import Worker
 
 MAX_BODY_BYTES = 64 * 1024
+BAD_INPUT = "22023"  # the database's word for what the caller has to change
 
 _making_worker = threading.Lock()
 
 
 def cron_tick(request: flask.Request) -> flask.Response:
-    """Answers one call: `POST /` with the secret runs a tick, anything else is refused."""
+    """Answers one call: `POST /` with the secret runs a tick or the job in its body; the rest is refused."""
     if request.path != "/":
         return _answer(404)
     if request.method != "POST":  # a redirected POST arrives as GET
@@ -54,10 +57,12 @@ def _run(request: flask.Request, settings: Settings) -> flask.Response:
     if body is None:
         return _answer(413)
     try:
-        options = parse_body(body, default_limit=settings.tick_batch_size)
-        report = _worker().tick(options, stop=shutdown.stop)
+        report = _report(body, settings)
     except BadRequest as error:
         return _answer(400, _error(str(error)))
+    except RequestRefused as error:
+        log.error("tick_refused", error=error)
+        return _answer(400 if error.sqlstate == BAD_INPUT else 500, _error(redact(str(error))))
     except QueueUnavailable as error:
         log.error("queue_unavailable", error=error)
         return _answer(503, _error(redact(str(error))))
@@ -65,6 +70,14 @@ def _run(request: flask.Request, settings: Settings) -> flask.Response:
         log.error("tick_refused", error=error)
         return _answer(500, _error(redact(str(error))))
     return _answer(200, report.as_json())
+
+
+def _report(body: bytes, settings: Settings) -> TickReport:
+    """Runs the job that the body holds, or else a tick."""
+    if dispatch := parse_dispatch(body, backend=settings.job_queue_backend):
+        return _worker().dispatch(dispatch.job, force=dispatch.force, stop=shutdown.stop)
+    options = parse_body(body, default_limit=settings.tick_batch_size)
+    return _worker().tick(options, stop=shutdown.stop)
 
 
 def _read_body(request: flask.Request) -> bytes | None:

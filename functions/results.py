@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from functions import log
 from functions.clock import Clock
@@ -36,10 +36,14 @@ class Results:
     A batch that the database refuses, or takes too long for, is halved until what is wrong stands alone.
     """
 
-    def __init__(self, queue: JobQueue, report: TickReport, clock: Clock) -> None:
+    def __init__(
+        self, queue: JobQueue, report: TickReport, clock: Clock, *, max_attempts: int | None = None
+    ) -> None:
+        """With `max_attempts` no job is tried more often, whatever its type allows."""
         self._queue = queue
         self._report = report
         self._clock = clock
+        self._max_attempts = max_attempts
         self._pending: deque[_Finished] = deque()
         self._due: float | None = None
         self._most = self._ceiling = _BATCH
@@ -56,6 +60,7 @@ class Results:
         return [one.job.job_id for one in self._pending]
 
     def add(self, job: ClaimedJob, result: JobResult) -> None:
+        result = self._given_up(job, result)
         size = len(json.dumps(result.as_json(), ensure_ascii=False).encode())
         self._pending.append(_Finished(job, result, size))
         if self._due is None:
@@ -125,7 +130,18 @@ class Results:
             duration_ms=one.result.duration_ms,
             cost=one.result.cost,
         )
+        failed = self._given_up(one.job, failed)
         self._pending.appendleft(_Finished(one.job, failed, len(error), was_refused=True))
+
+    def _given_up(self, job: ClaimedJob, result: JobResult) -> JobResult:
+        """The result, or the end of a job whose attempts are used up by the setting."""
+        most = self._max_attempts
+        if result.outcome != "retry" or most is None or job.attempts < most:
+            return result
+        error = (
+            f"{result.error or 'it failed'} (given up after attempt {job.attempts}: JOB_MAX_ATTEMPTS={most})"
+        )
+        return replace(result, outcome="failed", error=error, retry_in=None)
 
     def _forget_if_empty(self) -> None:
         if not self._pending:

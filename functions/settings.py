@@ -57,6 +57,16 @@ class Settings(BaseModel):
         None,
         description="URL of the deployed function, called by crontick tick and scripts/trigger-worker.sh",
     )
+    job_queue_backend: Literal["table", "cron"] = Field(
+        "table",
+        description="table: work on what is due. cron: also run, at once, the job that a call brings along",
+    )
+    job_max_attempts: int | None = Field(
+        None,
+        ge=1,
+        le=100,
+        description="A job that failed so often is given up, whatever its type allows (5 by default)",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="How much is logged: DEBUG, INFO, WARNING or ERROR"
     )

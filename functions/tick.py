@@ -43,6 +43,7 @@ def run_tick(
     concurrency: int = 4,
     lease_seconds: int = 120,
     shutdown_seconds: float = 8.0,
+    max_attempts: int | None = None,
     start: Start = start_thread,
     room: Room = THIS_PROCESS,
 ) -> TickReport:
@@ -60,6 +61,7 @@ def run_tick(
         start=start,
         slots=1 if options.delay_seconds else concurrency,
         lease_seconds=lease_seconds,
+        max_attempts=max_attempts,
         room=room,
     )
     return tick.run()
@@ -75,11 +77,12 @@ class _Tick:
     start: Start
     slots: int
     lease_seconds: int
+    max_attempts: int | None
     room: Room
 
     def __post_init__(self) -> None:
         self.report = TickReport(tick=uuid4())
-        self.results = Results(self.queue, self.report, self.clock)
+        self.results = Results(self.queue, self.report, self.clock, max_attempts=self.max_attempts)
         self.inbox: queues.SimpleQueue[tuple[Attempt, JobResult]] = queues.SimpleQueue()
         self.held = HeldJobs(self.room)
         self.longest: dict[str, float] = {}  # seconds per job type, as seen in this tick

@@ -7,8 +7,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from functions.queue_rows import NewJob
+
 _Limit = Annotated[int | None, Field(ge=1, le=100)]
-_JobType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+JobType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class TickOptions:
     types: tuple[str, ...] | None = None
     force: bool = False  # run although processing is paused
     drain: bool = True  # claim again until nothing is due
+    start: NewJob | None = None  # instead of what is due: enqueue this one job and run it
 
 
 class BadRequest(Exception):  # noqa: N818 - the name of HTTP's status 400
@@ -32,7 +35,7 @@ class _Body(BaseModel):
     limit: _Limit = None
     iterations: _Limit = None  # the name that older cron commands use for `limit`
     delay: Annotated[int, Field(ge=0, le=60_000)] = 0  # ms
-    types: Annotated[list[_JobType] | None, Field(min_length=1, max_length=100)] = None
+    types: Annotated[list[JobType] | None, Field(min_length=1, max_length=100)] = None
     force: bool = False
     drain: bool = True
 

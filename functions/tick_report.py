@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from functions import log
-from functions.queue_rows import ClaimedJob, JobResult, ResolveVerdict
+from functions.queue_rows import ClaimedJob, JobResult, ResolveVerdict, Started
 
 _EVENTS = {
     "done": "job_done",
@@ -48,19 +48,25 @@ class TickReport:
     failed: int = 0  # attempts that ended in an error, also when the job will be tried again
     released: int = 0
     results: list[JobReport] = field(default_factory=list)
+    started: Started | None = None  # the job that the caller asked for, where it named one
 
     @property
     def processed(self) -> int:
         return len(self.results)
 
     def as_json(self) -> dict[str, Any]:
-        return {
+        answer: dict[str, Any] = {
             "status": self.status,
             "processed": self.processed,
             "succeeded": self.succeeded,
             "failed": self.failed,
             "results": [job.as_json() for job in self.results],
         }
+        if one := self.started:
+            answer["job"] = {"id": one.job_id, "created": one.created}
+            if one.job is None:  # it was not to be had, and this is why
+                answer["job"] |= {"status": one.status, "waitsFor": one.waits_for}
+        return answer
 
     def add(self, job: ClaimedJob, result: JobResult, verdict: ResolveVerdict) -> None:
         """Notes what became of one result."""

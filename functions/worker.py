@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 
 from functions.clock import SystemClock
+from functions.errors import ConfigurationError
 from functions.job_queue import JobQueue
 from functions.object_store import ObjectStore
+from functions.queue_rows import NewJob
 from functions.registry import Registry
 from functions.runner import Runner
 from functions.sandbox import Sandbox
@@ -45,7 +47,21 @@ class Worker:
             concurrency=self._settings.tick_concurrency,
             lease_seconds=self._settings.lease_seconds,
             shutdown_seconds=self._settings.shutdown_seconds,
+            max_attempts=self._settings.job_max_attempts,
         )
+
+    def dispatch(
+        self, job: NewJob, *, stop: threading.Event, force: bool = False, budget: float | None = None
+    ) -> TickReport:
+        """Enqueues one job and runs it now, as a tick that claims nothing else; `force` although paused.
+
+        The report's `started` says why, where the job is not to be had.
+        """
+        if self._settings.job_queue_backend != "cron":
+            raise ConfigurationError("running a job at once needs JOB_QUEUE_BACKEND=cron")
+        if self._settings.job_max_attempts and "max_attempts" not in job:
+            job = {**job, "max_attempts": self._settings.job_max_attempts}
+        return self.tick(TickOptions(start=job, force=force), stop=stop, budget=budget)
 
     def close(self) -> None:
         """Kills the sandbox's children and closes the connections."""

@@ -49,14 +49,15 @@ def enqueue(
 ) -> None:
     """Enqueues one job, or finds the one that does this work already."""
     body = _payload(payload)
-    with connect(*project(settings())) as supabase:
+    found = settings()
+    with connect(*project(found)) as supabase:
         job = supabase.queue.enqueue(
             org,
             job_type,
             body,
             run_at=datetime.now(UTC) + timedelta(seconds=delay) if delay else None,
             priority=priority,
-            max_attempts=max_attempts,
+            max_attempts=max_attempts or found.job_max_attempts,
             idempotency_key=key,
         )
     if json:

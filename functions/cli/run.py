@@ -15,6 +15,7 @@ from rich.text import Text
 from functions import log
 from functions.cli import connection
 from functions.cli.terminal import STDERR, seconds_text, shown
+from functions.errors import ConfigurationError
 from functions.poller import POLLER_BUDGET_SECONDS, poll_forever
 from functions.tick_options import TickOptions
 from functions.worker import Worker
@@ -28,6 +29,10 @@ def run(
     """Works on jobs in this process, without cron, until Ctrl-C."""
     settings = connection.settings()
     url, _key = connection.project(settings)
+    if settings.job_queue_backend != "table":
+        raise ConfigurationError(
+            "the poller needs JOB_QUEUE_BACKEND=table; with cron the jobs come in the calls of the function"
+        )
     log.configure(settings.log_level)
     options = TickOptions(limit=limit or settings.tick_batch_size)
     with closing(Worker(settings)) as worker, _stop_on_signal() as stop:

@@ -21,7 +21,7 @@ APPLICATION = "functions_framework:create_app(target='cron_tick', source='functi
 START_SECONDS = 60.0
 # Of the caller's environment the function sees the system's part and its own tuning, never other keys.
 SYSTEM_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
-TUNING_PREFIXES = ("LOG_LEVEL", "TICK_", "LEASE_", "SHUTDOWN_", "MAX_")
+TUNING_PREFIXES = ("JOB_MAX_", "JOB_QUEUE_BACKEND", "LOG_LEVEL", "TICK_", "LEASE_", "SHUTDOWN_", "MAX_")
 
 
 @contextmanager

@@ -97,6 +97,26 @@ def test_enqueue_reads_its_payload_from_stdin(http: respx.MockRouter) -> None:
     assert sent["run_at"] is not None
 
 
+@pytest.mark.parametrize(
+    ("options", "sent"), [([], 3), (["--max-attempts", "7"], 7)], ids=["setting", "option"]
+)
+def test_attempts_are_the_settings_unless_the_caller_names_some(
+    http: respx.MockRouter, monkeypatch: pytest.MonkeyPatch, options: list[str], sent: int
+) -> None:
+    monkeypatch.setenv("JOB_MAX_ATTEMPTS", "3")
+    answer = {"job_id": 7, "created": True, "status": "queued"}
+    route = http.post(f"{URL}/rest/v1/rpc/enqueue_job").respond(json=answer)
+    assert crontick("enqueue", "t", "--org", "demo", *options).exit_code == 0
+    assert json.loads(route.calls.last.request.content)["max_attempts"] == sent
+
+
+def test_the_poller_is_refused_where_jobs_come_in_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOB_QUEUE_BACKEND", "cron")
+    done = crontick("run")
+    assert done.exit_code == 2
+    assert "JOB_QUEUE_BACKEND=table" in done.stderr
+
+
 @pytest.mark.parametrize("payload", ["{", "[1]", "@missing.json", '"text"'])
 def test_a_payload_that_is_no_object_is_wrong_usage(payload: str) -> None:
     assert crontick("enqueue", "t", "--org", "demo", "--payload", payload).exit_code == 2

@@ -16,6 +16,7 @@ from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, NoMor
 from werkzeug.test import Client, TestResponse
 
 from functions.errors import ConfigurationError, QueueUnavailable, RequestRefused
+from functions.queue_rows import NewJob
 from functions.tick_options import TickOptions
 from functions.tick_report import JobReport, TickReport
 from functions.worker import Worker
@@ -174,6 +175,7 @@ def test_a_body_that_is_cut_off_or_wrongly_chunked_is_a_bad_request(
         (QueueUnavailable("https://x?token=hidden"), 503, "https://x?..."),
         (RequestRefused("claim_jobs was refused"), 500, "claim_jobs was refused"),
         (RequestRefused("Bearer hidden"), 500, "Bearer ..."),
+        (RequestRefused("payload: too large", sqlstate="22023"), 400, "payload: too large"),
         (ConfigurationError("SUPABASE_URL is not set"), 500, "SUPABASE_URL is not set"),
         (ValueError("internals"), 500, "the tick failed unexpectedly; the function's log says why"),
     ],
@@ -192,6 +194,23 @@ def test_what_goes_wrong_is_an_answer_and_one_log_line(
     assert (response.status_code, response.json) == (status, {"status": "error", "error": text})
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["severity"] == "ERROR"
+
+
+def test_a_job_in_the_body_is_run_where_the_backend_is_cron(
+    http: Client, ticks: Ticks, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("JOB_QUEUE_BACKEND", "cron")
+    assert post(http, {"type": "work", "orgId": "acme", "data": {"week": 46}}).status_code == 200
+    assert post(http, {"limit": 3}).status_code == 200
+    job: NewJob = {"type": "work", "org_id": "acme", "payload": {"week": 46}}
+    assert ticks.asked == [TickOptions(start=job), TickOptions(limit=3)]
+
+
+def test_a_job_in_the_body_is_refused_where_it_is_not(http: Client, ticks: Ticks) -> None:
+    response = post(http, {"type": "work", "org_id": "acme"})
+    assert response.status_code == 400
+    assert "JOB_QUEUE_BACKEND=cron" in response.text
+    assert ticks.asked == []
 
 
 def test_a_misconfigured_function_tells_its_log_what_is_wrong_and_strangers_nothing(

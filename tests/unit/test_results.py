@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from functions.errors import AnswerUnknown, QueueTooSlow, QueueUnavailable, RequestRefused
-from functions.queue_rows import JobResult
+from functions.queue_rows import JobResult, OutcomeName
 from functions.results import Results
 from functions.tick_report import TickReport
 from tests.unit.fakes import FakeClock, FakeQueue
@@ -145,3 +145,37 @@ def test_after_trouble_the_next_results_travel_in_full_batches_again() -> None:
         results.add(claimed(number), JobResult(number, "token", "done"))
     resolve_all(results)
     assert sizes(queue) == [4, 2, 2, 4]
+
+
+@pytest.mark.parametrize(("attempts", "outcome"), [(2, "retry"), (3, "failed"), (4, "failed")])
+def test_a_job_whose_attempts_are_used_up_by_the_setting_is_a_dead_letter(
+    attempts: int, outcome: str
+) -> None:
+    queue = FakeQueue()
+    results = Results(queue, TickReport(tick=uuid4()), FakeClock(), max_attempts=3)
+    results.add(claimed(1, attempts=attempts), JobResult(1, "token", "retry", error="busy", retry_in=5))
+    resolve_all(results)
+    (result,) = queue.resolved
+    assert (result.outcome, result.retry_in) == (outcome, 5 if outcome == "retry" else None)
+    assert ("JOB_MAX_ATTEMPTS=3" in (result.error or "")) is (outcome == "failed")
+    assert (result.error or "").startswith("busy")
+
+
+def test_only_a_retry_uses_attempts_up() -> None:
+    queue = FakeQueue()
+    results = Results(queue, TickReport(tick=uuid4()), FakeClock(), max_attempts=1)
+    outcomes: list[OutcomeName] = ["done", "snooze", "release"]
+    for number, outcome in enumerate(outcomes):
+        results.add(claimed(number), JobResult(number, "token", outcome))
+    resolve_all(results)
+    assert list(queue.outcomes().values()) == outcomes
+
+
+def test_a_refused_result_uses_its_attempt_up_like_any_other_failure() -> None:
+    queue = FakeQueue()
+    queue.refused = whenever(has(1), REFUSED)
+    results = Results(queue, TickReport(tick=uuid4()), FakeClock(), max_attempts=1)
+    results.add(claimed(1), JobResult(1, "token", "done", output="text", cost=0.5))
+    resolve_all(results)
+    (result,) = queue.resolved
+    assert (result.outcome, result.cost, result.output) == ("failed", 0.5, None)
