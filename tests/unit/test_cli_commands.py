@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -108,6 +110,19 @@ def test_attempts_are_the_settings_unless_the_caller_names_some(
     route = http.post(f"{URL}/rest/v1/rpc/enqueue_job").respond(json=answer)
     assert crontick("enqueue", "t", "--org", "demo", *options).exit_code == 0
     assert json.loads(route.calls.last.request.content)["max_attempts"] == sent
+
+
+@pytest.mark.parametrize(("value", "interval_ms"), [(None, 5000), ("250", 250)])
+def test_the_poller_pauses_as_long_as_the_variable_says(
+    value: str | None, interval_ms: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if value:
+        monkeypatch.setenv("JOB_POLL_INTERVAL_MS", value)
+    asked: dict[str, Any] = {}
+    command = sys.modules["functions.cli.run"]  # as an attribute of the package it is the function
+    monkeypatch.setattr(command, "poll_forever", lambda _, **arguments: asked.update(arguments))
+    assert crontick("run").exit_code == 0
+    assert asked["interval_ms"] == interval_ms
 
 
 def test_the_poller_is_refused_where_jobs_come_in_calls(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +15,7 @@ import pytest
 from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, NoMoreData
 from werkzeug.test import Client, TestResponse
 
+from functions import log
 from functions.errors import ConfigurationError, QueueUnavailable, RequestRefused
 from functions.queue_rows import NewJob
 from functions.tick_options import TickOptions
@@ -31,9 +32,11 @@ class Ticks:
     def __init__(self) -> None:
         self.asked: list[TickOptions] = []
         self.answer: TickReport | Exception = TickReport(uuid4())
+        self.when_asked: Callable[[], None] = lambda: None
 
     def __call__(self, _: Worker, options: TickOptions, **__: Any) -> TickReport:
         self.asked.append(options)
+        self.when_asked()
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -211,6 +214,22 @@ def test_a_job_in_the_body_is_refused_where_it_is_not(http: Client, ticks: Ticks
     assert response.status_code == 400
     assert "JOB_QUEUE_BACKEND=cron" in response.text
     assert ticks.asked == []
+
+
+@pytest.mark.parametrize(("level", "lines"), [("info", 1), ("ERROR", 0)])
+def test_log_level_decides_what_the_function_logs(
+    level: str,
+    lines: int,
+    http: Client,
+    ticks: Ticks,
+    environment: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    environment.setenv("LOG_LEVEL", level)
+    ticks.answer = TickReport(uuid4())
+    ticks.when_asked = lambda: log.info("tick_done")
+    post(http)
+    assert len(capsys.readouterr().out.splitlines()) == lines
 
 
 def test_a_misconfigured_function_tells_its_log_what_is_wrong_and_strangers_nothing(
