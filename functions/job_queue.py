@@ -214,11 +214,11 @@ class JobQueue(QueueCalls):
         )
         return bool(rows) and rows[0].get("processing_enabled") is False
 
-    def pause(self, reason: str) -> None:
-        self._call("pause_processing", {"reason": reason}, _anything, again={})
+    def pause(self, reason: str | None) -> Any:
+        return self._call("pause_processing", {"reason": reason}, _anything, again={})
 
-    def resume(self) -> None:
-        self._call("resume_processing", {}, _anything, again={})
+    def resume(self) -> Any:
+        return self._call("resume_processing", {}, _anything, again={})
 
     def cancel(self, job_id: int) -> Any:
         """Cancels an unfinished job; a running one hears of it at its next heartbeat."""

@@ -12,7 +12,9 @@ from typing import Annotated
 import typer
 
 from functions.cli.demo import demo
+from functions.cli.dispatch import dispatch
 from functions.cli.enqueue import enqueue
+from functions.cli.operate import cancel, pause, resume, retry
 from functions.cli.run import run
 from functions.cli.stack import reset, up
 from functions.cli.status import status
@@ -57,4 +59,9 @@ app.command(epilog="Example: JOB_POLL_INTERVAL_MS=1000 crontick run")(run)
 app.command(
     epilog="""Example: crontick enqueue send_digest --org demo --payload '{"week": 46}' --delay 60"""
 )(enqueue)
+app.command(epilog="Example: crontick dispatch send_digest --org demo --payload @digest.json")(dispatch)
+app.command(epilog="Example: crontick pause --reason 'a migration is running'")(pause)
+app.command(epilog="Example: crontick resume")(resume)
+app.command(epilog="Example: crontick retry --failed --type create_cards")(retry)
+app.command(epilog="Example: crontick cancel 17")(cancel)
 app.command(epilog="Example: crontick reset --yes")(reset)

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import json as json_format
-import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from functions.cli.connection import connect, project, settings
 from functions.cli.options import Json
-from functions.cli.terminal import Misuse, console, print_json
-
-JobType = Annotated[
-    str, typer.Argument(metavar="TYPE", show_default=False, help="Job type: a file in handlers/.")
-]
+from functions.cli.payload import JobType, Key, OwnerOrg, Payload, read_payload
+from functions.cli.terminal import console, print_json
+from functions.queue_rows import OnConflict
 
 
 def enqueue(
     job_type: JobType,
-    org: Annotated[
-        str,
-        typer.Option(
-            "--org", metavar="ORG", help="Organisation that the job belongs to.", show_default=False
-        ),
-    ],
-    payload: Annotated[
-        str, typer.Option(metavar="JSON", help="A JSON object, @FILE with one in it, or - for stdin.")
-    ] = "{}",
-    key: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY", help="Idempotency key. Default: the same work is one job.", show_default=False
-        ),
-    ] = None,
+    org: OwnerOrg,
+    payload: Payload = "{}",
+    key: Key = None,
     priority: Annotated[
         int, typer.Option(metavar="NUMBER", min=-1000, max=1000, help="Higher runs first.")
     ] = 0,
@@ -45,10 +28,19 @@ def enqueue(
         int | None,
         typer.Option(min=1, max=100, metavar="COUNT", help="Default: the job type's.", show_default=False),
     ] = None,
+    on_conflict: Annotated[
+        OnConflict,
+        typer.Option(
+            help="If the same work has not started yet: let it be, give it this payload and time, or push it back."
+        ),
+    ] = "return",
+    once: Annotated[
+        bool, typer.Option("--once", metavar="", help="Once for ever, not once at a time.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Enqueues one job, or finds the one that does this work already."""
-    body = _payload(payload)
+    body = read_payload(payload)
     found = settings()
     with connect(*project(found)) as supabase:
         job = supabase.queue.enqueue(
@@ -59,36 +51,12 @@ def enqueue(
             priority=priority,
             max_attempts=max_attempts or found.job_max_attempts,
             idempotency_key=key,
+            on_conflict=on_conflict,
+            unique_for="ever" if once else "unfinished",
         )
     if json:
         print_json(job.model_dump(exclude_none=True))
         return
-    what = "enqueued" if job.created else "the same work is already there:"
+    found_what = "changed" if job.changed else "the same work is already there:"
+    what = "enqueued" if job.created else found_what
     console(json).print(Text(f"{what} job {job.job_id}, {job.status}"), soft_wrap=True)
-
-
-def _payload(text: str) -> dict[str, Any]:
-    source = "--payload"
-    if text == "-":
-        source, text = "stdin", sys.stdin.read()
-    elif text.startswith("@"):
-        source, text = text[1:], _content(Path(text[1:]))
-    try:
-        value = json_format.loads(text)
-    except json_format.JSONDecodeError as error:
-        raise Misuse(
-            f"{source} is not JSON: {error.msg} (line {error.lineno}, column {error.colno})",
-            """Write it as --payload '{"name": "value"}', or put it into a file: --payload @payload.json""",
-        ) from error
-    if not isinstance(value, dict):
-        raise Misuse(f"{source} is not a JSON object", """Wrap it: {"items": [...]}""")
-    return value
-
-
-def _content(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misuse(
-            f"cannot read the payload from {path}: {error}", "Check the path after the @."
-        ) from error

@@ -31,6 +31,17 @@ class JobResult(BaseModel):
     lastError: str | None = None  # noqa: N815 - the wire's name
 
 
+class AskedJob(BaseModel):
+    """The job that a call brought along; `status` only where it was not to be had."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: int
+    created: bool
+    status: str | None = None
+    waitsFor: str | None = None  # noqa: N815 - as above
+
+
 class Answer(BaseModel):
     """The answer of a tick."""
 
@@ -41,6 +52,7 @@ class Answer(BaseModel):
     succeeded: int = 0
     failed: int = 0
     results: list[JobResult] = Field(default_factory=list)
+    job: AskedJob | None = None
 
 
 def tick(
@@ -73,18 +85,19 @@ def tick(
         body["limit"] = limit
     if types:
         body["types"] = [name.strip() for name in types.split(",") if name.strip()]
-    answer = _call(settings(), body)
+    answer = call_function(settings(), body)
     if json:
-        print_json(answer.model_dump())
+        print_json(answer.model_dump(exclude={"job"}))
     else:
-        _show(answer)
+        show_answer(answer)
     if answer.failed:
         raise Problem(
             f"{answer.failed} of {answer.processed} jobs did not succeed", f"See: {command('status')}"
         )
 
 
-def _call(found: Settings, body: dict[str, Any]) -> Answer:
+def call_function(found: Settings, body: dict[str, Any]) -> Answer:
+    """Calls the deployed function with its secret. Raises a `Problem` for every answer but 200."""
     endpoint = found.job_queue_worker_endpoint
     if not endpoint:
         raise Misuse(
@@ -135,13 +148,18 @@ def _answer(endpoint: str, response: httpx.Response) -> Answer:
     )
 
 
-def _show(answer: Answer) -> None:
+def show_answer(answer: Answer) -> None:
+    """Prints what became of the jobs of a tick."""
     out = console(json_wanted=False)
     if answer.status == "paused":
         out.print(
             "Processing is paused. Run anyway with --force, or: select public.resume_processing();",
             style="yellow",
         )
+    if answer.job and not answer.results:
+        why = answer.job.waitsFor or f"it is {answer.job.status or 'put back for the next tick'}"
+        out.print(Text(shown(f"job {answer.job.id} was not run: {why}")), soft_wrap=True)
+        return
     if not answer.results:
         out.print("Nothing was due." if answer.status != "paused" else "Nothing was run.")
         return
