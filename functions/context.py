@@ -101,13 +101,15 @@ class JobContext:
         seconds = self.seconds_left()
         return self._sandbox.run(decoder, source, timeout=seconds, memory_mb=memory_mb, options=options)
 
-    def parent(self, job_type: str, model: type[Model]) -> Model:
-        if job_type not in self._job.parents:
-            raise WronglyEnqueued(f"this job did not wait for {job_type}: enqueue it with `after`")
+    def parent(self, name: str, model: type[Model]) -> Model:
+        parents = self._job.parents
+        if name not in parents:
+            known = f"only for {', '.join(sorted(parents))}" if parents else "nor for any other"
+            raise WronglyEnqueued(f"this job did not wait for {name}, {known}: enqueue it with `after`")
         try:
-            return model.model_validate(self._job.parents[job_type])
+            return model.model_validate(parents[name])
         except ValidationError as error:
-            raise WronglyEnqueued(f"output of {job_type}: {named_problems(error)}") from error
+            raise WronglyEnqueued(f"output of {name}: {named_problems(error)}") from error
 
     def abandon(self, why: str) -> None:
         """The job is no longer this attempt's: whatever the handler asks for next, it hears `LeaseLost`."""

@@ -96,7 +96,7 @@ class Job(Generic[Payload]):
     payload: Payload
     attempts: int  # this one included
     max_attempts: int
-    parents: Mapping[str, Any]  # job type -> output of the job this one waited for
+    parents: Mapping[str, Any]  # outputs of the jobs this one waited for, by name: see Context.parent
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,12 @@ class Context(Protocol):
         """
         ...
 
-    def parent(self, job_type: str, model: type[Model]) -> Model:
-        """The output of the job of that type which this one waited for."""
+    def parent(self, name: str, model: type[Model]) -> Model:
+        """The output of a job which this one waited for.
+
+        Its name is its job type; where this job waited for several of one type, they go by the `ref` that
+        their flow gave them (or else by their number). `job.parents` has all of them.
+        """
         ...
 
 

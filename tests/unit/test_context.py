@@ -215,6 +215,13 @@ def test_a_parents_output_is_typed() -> None:
     assert context_for(job).parent("analyze_file", Analysis).title == "A"
 
 
+def test_a_parent_is_asked_for_by_its_type_or_its_ref_and_the_others_are_named() -> None:
+    context = context_for(claimed(parents={"analyze_file": {"title": "A"}, "left": {"title": "L"}}))
+    assert [context.parent(name, Analysis).title for name in ("analyze_file", "left")] == ["A", "L"]
+    with pytest.raises(Reject, match="did not wait for right, only for analyze_file, left"):
+        context.parent("right", Analysis)
+
+
 @pytest.mark.parametrize(("parents", "text"), [({}, "did not wait for"), ({"analyze_file": {}}, "title: ")])
 def test_a_parent_that_is_missing_or_wrong_is_a_reject(parents: dict[str, Any], text: str) -> None:
     with pytest.raises(Reject, match=text):

@@ -60,8 +60,8 @@ class OneFile:
     def report_cost(self, amount: float) -> None:
         raise AssertionError(f"a thumbnail costs nothing: {amount}")
 
-    def parent(self, job_type: str, model: type[Model]) -> Model:
-        raise AssertionError(f"a thumbnail waits for nothing: {job_type}, {model}")
+    def parent(self, name: str, model: type[Model]) -> Model:
+        raise AssertionError(f"a thumbnail waits for nothing: {name}, {model}")
 
 
 def run(context: OneFile, name: str, mime_type: str | None = None) -> Thumbnails:
