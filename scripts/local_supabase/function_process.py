@@ -33,7 +33,8 @@ def running_function(settings: Mapping[str, str], port: int, log_path: Path) -> 
         child.stop(signal.SIGTERM, 12.0, signal.SIGKILL)
 
 
-def start(settings: Mapping[str, str], port: int, log_path: Path) -> Child:
+def start(settings: Mapping[str, str], port: int, log_path: Path, directory: Path = REPOSITORY) -> Child:
+    """Starts the function of a deployment's folder, and waits until it answers."""
     command = [sys.executable, "-m", "gunicorn", "-c", "functions/gunicorn.conf.py"]
     child = processes.spawn(
         "The function",
@@ -41,7 +42,7 @@ def start(settings: Mapping[str, str], port: int, log_path: Path) -> Child:
         log_path,
         {**inherited_environment(), **settings, "PORT": str(port)},
         death_signal=signal.SIGQUIT,
-        directory=REPOSITORY,
+        directory=directory,
     )
     try:
         wait_until_ready(child, function_url(port))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ class Project:
     database: psycopg.Connection[Any]
 
     @contextmanager
-    def function(self, **settings: str) -> Iterator[Function]:
+    def function(self, directory: Path = function_process.REPOSITORY, **settings: str) -> Iterator[Function]:
         """A function of this project, with the Vault pointing at it; other settings win."""
         port = free_port()
         environment = {
@@ -59,7 +60,7 @@ class Project:
             "JOB_QUEUE_RUNNER_SECRET": self.supabase.runner_secret,
         }
         log_path = Path(self.supabase.log_directory) / f"function-{port}.log"
-        child = function_process.start(environment | settings, port, log_path)
+        child = function_process.start(environment | settings, port, log_path, directory)
         url = function_process.function_url(port)
         self.set_secret("job_queue_worker_endpoint", url)
         self.set_secret("job_queue_runner_secret", self.supabase.runner_secret)
@@ -125,9 +126,22 @@ class Project:
         self.database.execute(
             "truncate public.jobs, public.job_parents, public.job_runs, public.ingested_files, public.ingest_failures, "
             "public.file_analyses, public.thumbnails, public.cards, public.cron_tasks, public.content_results, "
-            "public.org_usage, public.pipelines"
+            "public.org_usage"
         )
         self.rpc("resume_processing")
+
+
+def deployment_with(handler_files: Path, folder: Path) -> Path:
+    """What a team deploys that has job types of its own: a copy of the project with their files among the handlers."""
+    for package in ("functions", "handlers"):
+        shutil.copytree(
+            function_process.REPOSITORY / package,
+            folder / package,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+    for file in handler_files.glob("[!_]*.py"):
+        shutil.copy(file, folder / "handlers")
+    return folder
 
 
 @contextmanager
