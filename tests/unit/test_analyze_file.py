@@ -60,7 +60,7 @@ def test_a_photo_is_described_by_its_facts_when_no_text_can_be_read(tmp_path: Pa
     )
     assert analysis.title == "Lake at dawn"
     assert analysis.summary == "A picture in landscape format, 1600 × 1200 pixels."  # noqa: RUF001
-    assert analysis.notes == [OCR_UNAVAILABLE]
+    assert (analysis.notes, analysis.degraded) == ([OCR_UNAVAILABLE], True)
     assert analysis.content == []
 
 
@@ -73,6 +73,7 @@ def test_the_large_line_of_a_slide_becomes_its_title(tmp_path: Path) -> None:
     facts = {"available": True, "lines": lines, "text": "", "width": 1280, "height": 720}
     analysis = analyze_sample(tmp_path, "photosynthesis-slide.png", **{READ: facts})
     assert (analysis.title, analysis.topics, analysis.notes) == ("The Cell", ["The Cell"], [])
+    assert not analysis.degraded  # so it may be reused
     assert "Ribosome: makes proteins" in analysis.content[0].text
 
 
