@@ -101,4 +101,6 @@ def test_overwriting_a_file_while_its_jobs_resolve_leaves_one_truth(
         )
         assert (verdict, len(analyses)) in {("ok", 1), ("superseded", 0)}
         assert queue.call("queue_health")["ingest_failures"] == []
-        queue.rows("update public.jobs set status = 'cancelled', completed_at = now() where status = 'queued'")
+        queue.rows(
+            "update public.jobs set status = 'cancelled', completed_at = now() where status = 'queued'"
+        )
