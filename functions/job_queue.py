@@ -50,6 +50,9 @@ _ROWS = TypeAdapter(list[dict[str, Any]]).validate_python
 class JobQueue(QueueCalls):
     """All calls a worker or an operator makes. Threads may share one."""
 
+    def _send(self, function: str, parameters: dict[str, Any]) -> Any:
+        return self._client.rest.rpc(function, parameters).execute().data
+
     def claim(
         self,
         worker_id: UUID,

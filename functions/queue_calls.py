@@ -1,6 +1,6 @@
 """One call of a database function: sent within its time, repeated while that is safe and may help.
 
-The lower half of `job_queue.py`, which says what can be asked; nothing else calls the database's functions.
+The lower half of `job_queue.py`, which says what can be asked, and sends it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ class QueueCalls:
         self._client = client
         self._sleep = sleep
 
+    def _send(self, function: str, parameters: dict[str, Any]) -> Any:
+        """Sends one call as it is and returns what came back."""
+        raise NotImplementedError
+
     def _call(
         self,
         function: str,
@@ -41,9 +45,7 @@ class QueueCalls:
 
         def send(is_repetition: bool) -> Answer:
             wanted = parameters | again if is_repetition and again else parameters
-            return asked(
-                function, wanted, lambda: self._client.rest.rpc(function, wanted).execute().data, read_as
-            )
+            return asked(function, wanted, lambda: self._send(function, wanted), read_as)
 
         def is_worth_it(error: BaseException) -> bool:
             if again is None and isinstance(error, QueueUnavailable) and error.in_doubt:

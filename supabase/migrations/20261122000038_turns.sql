@@ -45,7 +45,8 @@ begin
   where n.type is not null and (open_types.types is null or n.type = any (open_types.types)) and coalesce(r.slots, 1) > 0
     and (fits_in is null or coalesce((
       select percentile_disc(0.9) within group (order by latest.duration_ms) from (
-        select r.type, r.duration_ms from public.job_runs r where r.outcome = 'done' order by r.job_id desc limit 1000
+        select r.type, r.duration_ms from public.job_runs r
+        where r.outcome = 'done' and r.reused_from is null order by r.job_id desc limit 1000
       ) latest where latest.type = n.type
     ), 0) <= fits_in::bigint * 1000));
 end $$;

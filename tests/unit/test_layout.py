@@ -66,7 +66,7 @@ def test_the_product_never_imports_scripts_or_tests() -> None:
 def test_only_the_job_queue_calls_the_databases_functions() -> None:
     files = [*sources("functions"), *sources("handlers")]
     callers = [named(file) for file in files if re.search(r"\.rpc\(|/rpc/", file.read_text())]
-    assert callers == ["functions/queue_calls.py"]
+    assert callers == ["functions/job_queue.py"]
 
 
 def test_only_the_settings_read_the_environment() -> None:
