@@ -15,6 +15,9 @@ WRONG_FIELDS: list[tuple[str, Any, str]] = [
     ("type", None, "type null is not a job type"),
     ("type", "t" * 64, "is not a job type"),
     ("org_id", "o" * 257, "org_id may have 256 characters"),
+    ("org_id", {"a": 1}, "org_id, idempotency_key and ref: expected strings"),
+    ("idempotency_key", 5, "org_id, idempotency_key and ref: expected strings"),
+    ("ref", ["a"], "org_id, idempotency_key and ref: expected strings"),
     ("payload", "text", "payload: expected an object"),
     ("payload", 5, "payload: expected an object"),
     (

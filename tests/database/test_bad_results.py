@@ -162,6 +162,14 @@ def test_json_too_deep_for_the_server_is_an_error_of_its_own_and_the_next_call_w
     assert queue.resolve_one(job)["verdict"] == "ok"
 
 
+def test_progress_beyond_all_measure_is_not_stored_but_the_lease_is_extended(queue: Queue) -> None:
+    job, _ = two_claimed(queue)
+    queue.extend(job | {"progress": {"done": 0.5}})
+
+    assert queue.extend(job | {"progress": {"text": "x" * MEGABYTE}}) == ["ok"]
+    assert queue.job(job["job_id"])["progress"] == {"done": 0.5}
+
+
 def test_malformed_leases_are_lost_and_the_others_are_extended(queue: Queue) -> None:
     malformed: list[Any] = [None, 5, "text", [], {}, {"job_id": {}, "lease_token": {}}]
     first, second = two_claimed(queue)

@@ -162,3 +162,74 @@ def test_a_flow_that_can_never_run_is_refused(
 ) -> None:
     with pytest.raises(psycopg.errors.InvalidParameterValue, match=message):
         queue.enqueue_many(*jobs)
+
+
+def test_a_job_can_wait_for_one_that_was_enqueued_before_by_its_number(queue: Queue) -> None:
+    parent = queue.enqueue("analyze")
+    (child,) = queue.enqueue_many({"type": "cards", "after": [parent["job_id"]]})
+    assert child["status"] == "waiting"
+
+    (job,) = queue.claim()
+    queue.resolve_one(job, output={"title": "Rivers"})
+
+    assert queue.claim_one()["parents"] == {"analyze": {"title": "Rivers"}}
+
+
+def test_a_job_after_one_that_is_done_is_due_at_once_and_inherits_its_output(queue: Queue) -> None:
+    queue.enqueue("analyze")
+    done = queue.claim_one()
+    queue.resolve_one(done, output={"title": "Rivers"})
+
+    (child,) = queue.enqueue_many({"type": "cards", "after": [done["job_id"]]})
+
+    assert child["status"] == "queued"
+    assert queue.claim_one()["parents"] == {"analyze": {"title": "Rivers"}}
+
+
+def test_a_job_after_one_that_failed_is_cancelled_with_the_reason_and_comes_back_with_it(
+    queue: Queue,
+) -> None:
+    queue.enqueue("analyze")
+    dead = queue.claim_one()["job_id"]
+    queue.rows("update public.jobs set lease_expires_at = now() - interval '1 second', crashes = 2")
+    assert queue.claim() == []
+
+    (child,) = queue.enqueue_many({"type": "cards", "after": [dead]})
+    assert child["status"] == "cancelled"
+    assert "ended as failed" in queue.job(child["job_id"])["last_error"]
+
+    assert queue.call("retry_job", job_id=dead)["revived"] == 1
+    assert queue.job(child["job_id"])["status"] == "waiting"
+
+
+def test_refs_and_numbers_go_together_and_doubles_count_once(queue: Queue) -> None:
+    old = queue.enqueue("analyze")["job_id"]
+    fresh, child = queue.enqueue_many(
+        {"type": "thumbnail", "ref": "t"}, {"type": "cards", "after": ["t", old, old, "t"]}
+    )
+    assert queue.job(child["job_id"])["waiting_for"] == 2
+
+    for job in queue.claim():
+        queue.resolve_one(job, output={"of": job["type"]})
+    assert queue.claim_one()["parents"] == {"analyze": {"of": "analyze"}, "thumbnail": {"of": "thumbnail"}}
+    assert fresh["created"]
+
+
+def test_nobody_waits_for_a_job_of_another_organisation(queue: Queue) -> None:
+    theirs = queue.enqueue("analyze", "globex")["job_id"]
+
+    with pytest.raises(
+        psycopg.errors.InvalidParameterValue, match=rf"after: organisation acme has no job {theirs}"
+    ):
+        queue.enqueue_many({"type": "cards", "after": [theirs]})
+
+
+def test_parents_of_one_type_go_by_their_refs_or_numbers(queue: Queue) -> None:
+    old = queue.enqueue("part", payload={"n": 0})["job_id"]
+    queue.enqueue_many(
+        {"type": "part", "ref": "left", "payload": {"n": 1}}, {"type": "join", "after": ["left", old]}
+    )
+    for job in queue.claim():
+        queue.resolve_one(job, output=job["payload"])
+
+    assert queue.claim_one()["parents"] == {"left": {"n": 1}, str(old): {"n": 0}}
