@@ -2,7 +2,7 @@
 -- Run by `supabase test db` and by tests/database/test_pgtap.py. Leaves nothing behind.
 begin;
 create extension if not exists pgtap with schema extensions;
-select plan(53);
+select plan(54);
 
 -- Read from the catalogue, so that what a later migration adds is covered too. An extension's functions are not ours.
 create temporary view our_functions as
@@ -63,7 +63,7 @@ select ok(
   and not bool_or(has_function_privilege('authenticated', f.oid, 'execute')),
   format('%s is there, and no API role executes it', inner_function.name))
 from unnest(array[
-  'keep_default_policy', 'ingest_stored_object', 'retire_deleted_objects', 'read_vault_secret'
+  'keep_default_policy', 'refuse_impossible_status', 'ingest_stored_object', 'retire_deleted_objects', 'read_vault_secret'
 ]) inner_function (name)
 left join our_functions f on f.name = inner_function.name
 group by inner_function.name;

@@ -114,7 +114,7 @@ join (values
   ('job_types', 'keep_failed_days'), ('job_types', 'keep_cancelled_days'), ('org_limits', 'max_concurrency'),
   ('org_limits', 'jobs_per_day'), ('org_limits', 'spend_per_day')) l (relation, name) on l.relation = t.relation;
 
-select plan((select count(*) from refused)::int + 25);
+select plan((select count(*) from refused)::int + 55);
 
 insert into storage.objects (bucket_id, name, version) values ('ingest', 'o/a.txt', 'v1');
 select throws_ok(
@@ -158,6 +158,38 @@ select throws_ok(pg_temp.job('status, completed_at, unique_for', '''done'', now(
   'duplicate key value violates unique constraint "jobs_once_for_ever"', 'and is never done for ever twice');
 select throws_ok(pg_temp.job('unique_for', '''ever'''), '23505',
   'duplicate key value violates unique constraint "jobs_once_for_ever"', 'nor queued for ever again');
+
+-- From one state to another: what the picture in the migration of jobs shows, and nothing else.
+create function pg_temp.state(status text)
+returns table (waiting_for int, lease_token uuid, worker_id uuid, lease_expires_at timestamptz, completed_at timestamptz)
+language sql as $$
+  select case when status = 'waiting' then 1 else 0 end,
+    case when status = 'processing' then gen_random_uuid() end,
+    case when status = 'processing' then gen_random_uuid() end,
+    case when status = 'processing' then now() end,
+    case when status in ('done', 'failed', 'cancelled') then now() end
+$$;
+create temporary table moves as
+select o.status as old_status, n.status as new_status, format('%s to %s', o.status, n.status) as key
+from unnest(array['waiting', 'queued', 'processing', 'done', 'failed', 'cancelled']) o (status)
+join unnest(array['waiting', 'queued', 'processing', 'done', 'failed', 'cancelled']) n (status) on n.status <> o.status;
+delete from public.jobs where true;
+insert into public.jobs (org_id, type, max_attempts, idempotency_key, status,
+  waiting_for, lease_token, worker_id, lease_expires_at, completed_at)
+select 'o', 't', 3, m.key, m.old_status, s.* from moves m cross join lateral pg_temp.state(m.old_status) s;
+select case
+  when m.key in ('waiting to queued', 'waiting to cancelled', 'queued to processing', 'queued to cancelled',
+    'processing to done', 'processing to queued', 'processing to failed', 'processing to cancelled',
+    'failed to queued', 'failed to waiting', 'cancelled to queued', 'cancelled to waiting')
+    then lives_ok(c.change, format('a job goes from %s', m.key))
+  else throws_ok(c.change, 'PT409', null, format('no job goes from %s', m.key)) end
+from moves m
+cross join lateral (select format($$
+    update public.jobs j set status = %1$L, waiting_for = s.waiting_for, lease_token = s.lease_token,
+      worker_id = s.worker_id, lease_expires_at = s.lease_expires_at, completed_at = s.completed_at
+    from pg_temp.state(%1$L) s where j.idempotency_key = %2$L $$, m.new_status, m.key) as change) c
+order by m.key;
+delete from public.jobs where true;
 
 -- What belongs together.
 select throws_ok($$ delete from public.job_types where type = '*' $$, 'PT409',
