@@ -14,6 +14,7 @@ from functions.cli.rows import (
     DeadLetter,
     FileResult,
     FileStatus,
+    JobError,
     JobRow,
     JobRun,
     PutBack,
@@ -28,9 +29,8 @@ Model = TypeVar("Model", bound=Row)
 
 def statuses(connection: Connection, file_ids: Iterable[int]) -> dict[int, FileStatus]:
     """The files' status by id. A file that was overwritten or deleted is not among them."""
-    return {
-        row.file_id: row for row in _of(connection, "file_status", FileStatus, sorted(file_ids), ["file_id"])
-    }
+    found = list(_of(connection, "file_status", FileStatus, sorted(file_ids), ["file_id"]))
+    return {row.file_id: row for row in _for_operators(connection, found)}
 
 
 def status_of_upload(
@@ -39,13 +39,30 @@ def status_of_upload(
     """The file that an upload made: by its version, or the current one at that path when it is unknown."""
     where = {"bucket_id": bucket, "path": path} | ({"version": version} if version else {})
     found = connection.rows("file_status", _columns(FileStatus), where, ["-file_id"], limit=1)
-    return next((FileStatus.model_validate(row) for row in found), None)
+    return next(iter(_for_operators(connection, [FileStatus.model_validate(row) for row in found])), None)
 
 
 def recent(connection: Connection, count: int) -> list[FileStatus]:
     """The newest files, newest first."""
     found = connection.rows("file_status", _columns(FileStatus), {}, ["-file_id"], limit=count)
-    return [FileStatus.model_validate(row) for row in found]
+    return _for_operators(connection, [FileStatus.model_validate(row) for row in found])
+
+
+def _for_operators(connection: Connection, found: Sequence[FileStatus]) -> list[FileStatus]:
+    """The files with the errors of their jobs as the handlers raised them: the view has those for the owners."""
+    ids = [job.job_id for status in found for job in status.jobs if job.error]
+    errors = {row.id: row.last_error for row in _of(connection, "jobs", JobError, ids, ["id"], column="id")}
+    return [
+        status.model_copy(
+            update={
+                "jobs": [
+                    job.model_copy(update={"error": errors.get(job.job_id) or job.error})
+                    for job in status.jobs
+                ]
+            }
+        )
+        for status in found
+    ]
 
 
 def dead_letters(connection: Connection, count: int) -> list[DeadLetter]:

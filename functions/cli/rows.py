@@ -28,7 +28,7 @@ class FileJob(Row):
     status: str
     attempts: int = 0
     progress: Any = None
-    error: str | None = None
+    error: str | None = None  # for the file's owner; `functions.cli.files` puts the operators' in its place
     seconds: float | None = None
 
     @property
@@ -133,6 +133,13 @@ class JobRow(Row):
     run_at: datetime
     started_at: datetime | None = None
     completed_at: datetime | None = None
+
+
+class JobError(Row):
+    """Of a row of `jobs`: the error in the words meant for operators."""
+
+    id: int
+    last_error: str | None = None
 
 
 class StoredAt(Row):

@@ -165,29 +165,3 @@ $$;
 comment on function public.queue_health() is 'The state of the whole queue in one object.';
 revoke all on function public.queue_health() from public, anon, authenticated;
 grant execute on function public.queue_health() to service_role;
-
-create view public.file_status with (security_invoker = on) as
-select
-  f.id as file_id, f.org_id, f.bucket_id, f.path, f.version, f.mime_type, f.size,
-  case
-    when count(j.id) = 0 then 'done'
-    when bool_or(j.status = 'processing') then 'processing'
-    when bool_or(j.status in ('queued', 'waiting')) then
-      case when bool_or(j.status = 'done') then 'processing' else 'waiting' end
-    when bool_or(j.status = 'failed') then 'failed'
-    when bool_or(j.status = 'cancelled') then 'cancelled'
-    else 'done'
-  end as status,
-  coalesce(jsonb_agg(jsonb_build_object(
-      'job_id', j.id, 'type', j.type, 'status', j.status, 'attempts', j.attempts, 'progress', j.progress,
-      'error', j.last_error, 'queued_at', j.created_at, 'started_at', j.started_at, 'completed_at', j.completed_at,
-      'seconds', round(extract(epoch from coalesce(j.completed_at, now()) - j.started_at)::numeric, 3))
-    order by j.id) filter (where j.id is not null), '[]') as jobs,
-  f.created_at,
-  case when bool_and(j.completed_at is not null) then max(j.completed_at) end as finished_at
-from public.ingested_files f
-left join public.jobs j on j.file_id = f.id
-where f.superseded_at is null and f.deleted_at is null
-group by f.id;
-comment on view public.file_status is
-  'Each current file and how far its jobs are. Signed-in users see their organisations'' files.';

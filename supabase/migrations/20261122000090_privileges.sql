@@ -70,13 +70,15 @@ revoke all on
   public.org_limits, public.org_usage, public.pipelines, public.content_results,
   public.ingested_files, public.ingest_routes, public.ingest_failures,
   public.file_analyses, public.thumbnails, public.cards, public.file_status,
+  public.job_stats, public.active_jobs, public.pending_jobs_queue,
   public.cron_tasks
 from public, anon, authenticated, service_role;
 
 grant select on
   public.jobs, public.job_parents, public.job_runs, public.job_policies, public.job_queue_settings,
   public.org_usage, public.content_results, public.ingested_files, public.ingest_failures,
-  public.file_analyses, public.thumbnails, public.cards, public.file_status
+  public.file_analyses, public.thumbnails, public.cards,
+  public.file_status, public.job_stats, public.active_jobs, public.pending_jobs_queue
 to service_role;
 -- Policy, limits, pipelines, routes and recurring jobs are an operator's data: they may be edited over the API with the
 -- secret key.
@@ -86,6 +88,8 @@ to service_role;
 
 grant select on public.ingested_files, public.file_analyses, public.thumbnails, public.cards, public.file_status
 to authenticated;
--- Not the payload, the output or the lease: only what a progress display needs.
-grant select (id, org_id, type, status, attempts, progress, file_id, last_error, created_at, started_at, completed_at)
+-- Not the payload, the output, the lease or the operators' error: only what a progress display needs.
+grant select (
+  id, org_id, org_key, type, status, turn, place, attempts, crashes, progress, file_id, public_error,
+  created_at, started_at, completed_at)
 on public.jobs to authenticated;

@@ -63,6 +63,7 @@ def test_there_are_no_overloads(queue: Queue) -> None:
 
 def test_every_table_has_row_security_and_a_policy(queue: Queue) -> None:
     views = {"job_policies", "file_status", "job_queue", "jobs_queue"}
+    views |= {"job_stats", "active_jobs", "pending_jobs_queue"}
     tables = [t for t in queue.rows(OUR_TABLES) if t["name"] not in views]
 
     assert len(tables) == 16
@@ -121,7 +122,7 @@ def test_members_see_the_files_of_their_own_organisations_only(queue: Queue) -> 
         assert queue.rows("select path from public.ingested_files") == []
 
 
-@pytest.mark.parametrize("column", ["payload", "lease_token", "output"])
+@pytest.mark.parametrize("column", ["payload", "lease_token", "output", "last_error"])
 def test_members_do_not_see_the_inside_of_a_job(queue: Queue, column: str) -> None:
     with (
         pytest.raises(psycopg.errors.InsufficientPrivilege),

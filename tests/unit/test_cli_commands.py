@@ -149,6 +149,7 @@ def mock_upload(http: respx.MockRouter, status: str, error: str | None = None) -
     found = file_status(path="demo/n.md", status=status, jobs=[job(status=status, error=error)])
     http.get(f"{URL}/storage/v1/object/info/ingest/demo/n.md").respond(json={"version": "v1"})
     http.get(f"{URL}/rest/v1/file_status").respond(json=[found.model_dump(mode="json")])
+    http.get(f"{URL}/rest/v1/jobs").respond(json=[])
     return http.post(f"{URL}/storage/v1/object/ingest/demo/n.md").respond(json={"Key": "ingest/demo/n.md"})
 
 

@@ -27,10 +27,16 @@ def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[respx.M
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SUPABASE_URL", URL)
     monkeypatch.setenv("SUPABASE_SECRET_KEY", "sb_secret_x")
-    files = [file_status(jobs=[job(status="queued", attempts=1, error="no network")]).model_dump(mode="json")]
+    files = [
+        file_status(jobs=[job(status="queued", attempts=1, error="a first try failed")]).model_dump(
+            mode="json"
+        )
+    ]
     with respx.mock(assert_all_called=False) as router:
         router.post(f"{URL}/rest/v1/rpc/queue_health").respond(json=HEALTH)
         router.get(f"{URL}/rest/v1/file_status").respond(json=files)
+        errors = [{"id": 1, "last_error": "no network"}]
+        router.get(f"{URL}/rest/v1/jobs", params={"select": "id,last_error"}).respond(json=errors)
         yield router
 
 
@@ -77,7 +83,9 @@ def test_queued_jobs_that_carry_an_error_are_shown_with_it(project: respx.MockRo
     assert "Dead letters" not in text
     assert json.loads(said("--json"))["put_back"][0]["last_error"] == "no handler here"
     asked = [call.request.url.params for call in project.calls if call.request.url.path.endswith("/jobs")]
-    assert {params["last_error"] for params in asked if params["status"] == "eq.queued"} == {"not.is.null"}
+    assert {params["last_error"] for params in asked if params.get("status") == "eq.queued"} == {
+        "not.is.null"
+    }
 
 
 def test_one_of_a_thing_is_not_called_several(project: respx.MockRouter) -> None:
@@ -88,3 +96,11 @@ def test_one_of_a_thing_is_not_called_several(project: respx.MockRouter) -> None
 def test_the_last_tick_says_how_long_ago_it_was() -> None:
     tick = CronRun(status="succeeded", return_message="1 row", start_time=START, end_time=START)
     assert tick_text(tick, START + timedelta(minutes=5)) == "succeeded, 5 min 0 s ago, 1 row"
+
+
+def test_files_carry_the_error_that_operators_read(project: respx.MockRouter) -> None:
+    having(project)
+
+    (found,) = json.loads(said("--json"))["files"]
+
+    assert found["jobs"][0]["error"] == "no network"
