@@ -84,9 +84,12 @@ select
       select count(*) from (
         select 1
         from (select distinct k.type from public.jobs k where k.file_id = f.id) of_file
-        join public.jobs a on a.type = of_file.type
-        where a.status = 'queued' and a.turn = 'ready' and a.org_key = first.org_key and a.org_id = f.org_id
-          and (a.place, a.id) < (first.place, first.id)
+        -- In the order of jobs_ready, so that what lies behind is not read.
+        cross join lateral (
+          select 1 from public.jobs a
+          where a.type = of_file.type and a.status = 'queued' and a.turn = 'ready'
+            and a.org_key = first.org_key and (a.place, a.id) < (first.place, first.id)
+          order by a.place, a.id limit 999) of_type
         limit 999) ahead)
     from (
       select q.org_key, q.place, q.id from public.jobs q
