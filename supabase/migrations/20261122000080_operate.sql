@@ -59,8 +59,8 @@ declare
 begin
   -- Parents first (their ids are lower): none of them may end unnoticed while this one goes back to waiting.
   perform 1 from public.jobs j
-  where j.id = retry_job.job_id
-    or j.id in (select e.parent_id from public.job_parents e where e.job_id = retry_job.job_id)
+  where j.id = any (retry_job.job_id || array(
+    select e.parent_id from public.job_parents e where e.job_id = retry_job.job_id))
   order by j.id for update;
   select * into job from public.jobs j where j.id = retry_job.job_id;
   select p.id, p.status into culprit, ended_as from public.job_parents e join public.jobs p on p.id = e.parent_id
@@ -115,6 +115,59 @@ end $$;
 comment on function public.retry_job(bigint) is 'Brings a dead letter back with all its attempts, and its flow with it.';
 revoke all on function public.retry_job(bigint) from public, anon, authenticated;
 grant execute on function public.retry_job(bigint) to service_role;
+
+-- Retries dead letters, at most 1,000 a call, the oldest first, each by the rules of retry_job:
+-- {"retried", "skipped": [{"job_id", "reason"}] (the first 20), "left"}. One that cannot be retried keeps no other from it:
+-- those whose work was enqueued again, or whose file is gone, come last.
+-- Called by operators once a cause is gone; again while "left" counts down.
+-- Locks all that it may change by ascending id, then their files: what retry_job locks afterwards is its own already.
+create function public.retry_failed_jobs(type text default null, org_id text default null) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  job_ids bigint[] := array(
+    select j.id from public.jobs j
+    where j.status = 'failed' and (retry_failed_jobs.type is null or j.type = retry_failed_jobs.type)
+      and (retry_failed_jobs.org_id is null or j.org_id = retry_failed_jobs.org_id)
+    order by
+      exists (
+        select from public.jobs n
+        where n.org_id = j.org_id and n.type = j.type and n.idempotency_key = j.idempotency_key
+          and n.status in ('waiting', 'queued', 'processing'))
+      or exists (
+        select from public.ingested_files f
+        where f.id = j.file_id and (f.superseded_at is not null or f.deleted_at is not null)),
+      j.completed_at, j.id
+    limit 1000);
+  job_id bigint;
+  retried int := 0;
+  skipped jsonb := '[]';
+begin
+  perform 1 from public.jobs j
+  where j.id = any (job_ids || public.waiting_descendants(job_ids) || array(
+    select e.parent_id from public.job_parents e where e.job_id = any (job_ids)))
+  order by j.id for update;
+  perform public.jobs_of_outdated_files(job_ids);
+
+  foreach job_id in array job_ids loop
+    begin
+      perform public.retry_job(job_id);
+      retried := retried + 1;
+    exception when sqlstate 'PT409' then
+      skipped := skipped || jsonb_build_object('job_id', job_id, 'reason', sqlerrm);
+    end;
+  end loop;
+  return jsonb_build_object(
+    'retried', retried,
+    'skipped', jsonb_path_query_array(skipped, '$[0 to 19]'),
+    'left', (
+      select count(*) from public.jobs j
+      where j.status = 'failed' and (retry_failed_jobs.type is null or j.type = retry_failed_jobs.type)
+        and (retry_failed_jobs.org_id is null or j.org_id = retry_failed_jobs.org_id)));
+end $$;
+comment on function public.retry_failed_jobs(text, text) is
+  'Retries up to 1,000 dead letters, of one type or organisation if it is named.';
+revoke all on function public.retry_failed_jobs(text, text) from public, anon, authenticated;
+grant execute on function public.retry_failed_jobs(text, text) to service_role;
 
 -- The last runs of the schedules that call the worker, newest first; [] without pg_cron. Called by queue_health.
 create function public.recent_ticks(up_to int default 10) returns jsonb

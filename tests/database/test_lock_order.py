@@ -103,3 +103,26 @@ def test_linking_to_running_jobs_while_they_resolve_does_not_deadlock(
             queue.resolve(*(result_of(job) for job in jobs))
 
     assert queue.rows("select distinct status from public.jobs") == [{"status": "done"}]
+
+
+def test_retrying_dead_letters_while_their_files_are_deleted_does_not_deadlock(
+    queue: Queue, workers: list[Queue]
+) -> None:
+    remover, operator = workers[:2]
+    for n in range(10):
+        paths = [f"acme/{n}/{i}.txt" for i in range(8)]
+        for path in paths:
+            upload(queue.connection, path)
+        queue.resolve(*(result_of(job, "failed") for job in queue.claim(100)))
+
+        def remove_or_retry(who: Queue, paths: list[str] = paths) -> Any:
+            if who is remover:
+                return delete_many(who.connection, list(reversed(paths)))
+            return who.call("retry_failed_jobs")
+
+        at_once([remover, operator], remove_or_retry)
+
+    assert queue.call("queue_health")["ingest_failures"] == []
+    # A job that came back just before its file went away is refused when it ends.
+    while revived := queue.claim(100):
+        assert {answer["verdict"] for answer in queue.resolve(*map(result_of, revived))} == {"superseded"}
