@@ -113,6 +113,26 @@ class CronRun(Row):
     end_time: datetime | None = None
 
 
+class CronSchedule(Row):
+    """One schedule of ours in pg_cron, and how its last run ended."""
+
+    jobname: str
+    schedule: str | None = None
+    active: bool = True
+    last_start: datetime | None = None
+    last_status: str | None = None
+    last_message: str | None = None
+
+
+class Snapshot(Row):
+    """A transaction that keeps vacuum from removing dead rows."""
+
+    pid: int
+    seconds: int
+    application: str | None = None
+    query: str | None = None
+
+
 class QueueHealth(Row):
     """What an operator wants to know first."""
 
@@ -125,6 +145,12 @@ class QueueHealth(Row):
     failed_over_10_min: int = 0
     ingest_failures: list[IngestFailure] = Field(default_factory=list)
     recent_ticks: list[CronRun] = Field(default_factory=list)
+    suspects: int = 0  # queued jobs that were running when their worker died
+    later: int = 0  # queued jobs whose time has not come
+    waiting_for_limits: int = 0  # pairs of type and organisation, of about a hundred that were looked at
+    oldest_snapshot: Snapshot | None = None
+    dead_rows: int = 0  # of `jobs`, that vacuum has yet to remove
+    cron_schedules: list[CronSchedule] = Field(default_factory=list)
 
 
 class NewJob(TypedDict, total=False):

@@ -131,6 +131,7 @@ def _health_lines(health: QueueHealth) -> list[Text]:
                 style="yellow",
             )
         )
+    lines += [Text(text, style="yellow") for text in _hindrances(health)]
     if health.recent_ticks:
         tick = health.recent_ticks[0]
         lines.append(
@@ -143,6 +144,23 @@ def _health_lines(health: QueueHealth) -> list[Text]:
         for one in health.ingest_failures
     ]
     return lines
+
+
+def _hindrances(health: QueueHealth) -> list[str]:
+    """What holds jobs up although nothing failed."""
+    found = []
+    if health.suspects:
+        found.append(f"{counted(health.suspects, 'job')} will run alone: their worker died while they ran")
+    if health.waiting_for_limits:
+        found.append("limits keep ready jobs waiting: select * from public.pending_jobs_queue limit 50;")
+    if snapshot := health.oldest_snapshot:
+        who = shown(snapshot.application or "no name")
+        found.append(
+            f"a transaction (pid {snapshot.pid}, {who}) has been open for {seconds_text(snapshot.seconds)}: "
+            f"{counted(health.dead_rows, 'dead row')} cannot be removed"
+        )
+    found += [f"schedule {shown(one.jobname)} is paused" for one in health.cron_schedules if not one.active]
+    return found
 
 
 def tick_text(tick: CronRun, now: datetime) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 import pytest
 
@@ -47,6 +49,55 @@ def test_health_counts_expired_leases_and_old_dead_letters(queue: Queue) -> None
     health = queue.call("queue_health")
 
     assert (health["expired_leases"], health["failed_over_10_min"]) == (1, 1)
+
+
+def test_health_tells_suspects_and_later_jobs_from_due_ones(queue: Queue) -> None:
+    suspect = queue.enqueue(payload={"n": 1})["job_id"]
+    queue.claim_one()
+    queue.expire_lease(suspect)
+    queue.enqueue(payload={"n": 2}, run_at="2999-01-01T00:00:00Z")
+    queue.claim(types=["none"])
+
+    health = queue.call("queue_health")
+
+    assert (health["suspects"], health["later"], health["due"]) == (1, 1, 1)
+
+
+def test_health_counts_the_lanes_that_a_limit_keeps_waiting(queue: Queue) -> None:
+    for org_id in ("acme", "globex"):
+        queue.enqueue_many(*({"org_id": org_id, "payload": {"n": n}} for n in range(2)))
+    assert queue.call("queue_health")["waiting_for_limits"] == 0
+
+    queue.rows("insert into public.org_limits (org_id, max_concurrency) values ('acme', 0)")
+
+    assert queue.call("queue_health")["waiting_for_limits"] == 1
+
+
+def test_health_names_a_transaction_that_is_open_for_long(
+    queue: Queue, second: psycopg.Connection[Any]
+) -> None:
+    with second.transaction():
+        second.execute("set local application_name = 'forgotten'")
+        second.execute("select 1 from public.jobs for update")
+        (after_a_minute,) = queue.rows("select public.oldest_snapshot(60)")
+        (at_once,) = queue.rows("select public.oldest_snapshot(0)")
+
+    assert after_a_minute["oldest_snapshot"] is None
+    assert at_once["oldest_snapshot"]["application"] == "forgotten"
+
+
+def test_health_shows_our_schedules_and_which_of_them_are_paused(queue: Queue) -> None:
+    queue.rows("select cron.schedule('crontick-prune', '17 * * * *', 'select public.prune_jobs()')")
+    queue.rows("select cron.schedule('theirs', '0 3 * * *', 'select 1')")
+    queue.rows("select cron.alter_job(jobid, active := false) from cron.job where jobname = 'crontick-prune'")
+
+    (schedule,) = queue.call("queue_health")["cron_schedules"]
+
+    assert (schedule["jobname"], schedule["active"], schedule["last_status"]) == (
+        "crontick-prune",
+        False,
+        None,
+    )
 
 
 def test_cancelling_ends_a_queued_job_and_what_waits_for_it(queue: Queue) -> None:

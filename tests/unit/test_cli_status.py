@@ -104,3 +104,28 @@ def test_files_carry_the_error_that_operators_read(project: respx.MockRouter) ->
     (found,) = json.loads(said("--json"))["files"]
 
     assert found["jobs"][0]["error"] == "no network"
+
+
+def test_what_holds_jobs_up_is_said_and_nothing_else(project: respx.MockRouter) -> None:
+    having(project)
+    assert "alone" not in said()
+    hindered = HEALTH | {
+        "suspects": 1,
+        "waiting_for_limits": 3,
+        "oldest_snapshot": {"pid": 7, "seconds": 90, "application": "psql", "query": "select 1"},
+        "dead_rows": 12,
+        "cron_schedules": [
+            {"jobname": "crontick-prune", "active": False},
+            {"jobname": "crontick-alerts", "active": True},
+        ],
+    }
+    project.post(f"{URL}/rest/v1/rpc/queue_health").respond(json=hindered)
+
+    text = " ".join(said().split())
+
+    assert "1 job will run alone" in text
+    assert "limits keep ready jobs waiting" in text
+    assert "(pid 7, psql)" in text
+    assert "12 dead rows" in text
+    assert "schedule crontick-prune is paused" in text
+    assert "crontick-alerts" not in text
