@@ -60,10 +60,9 @@ def test_active_jobs_tell_who_runs_what_and_how_long_the_lease_lasts(queue: Queu
 
 
 def test_the_pending_queue_is_in_claim_order_and_says_what_each_job_waits_for(queue: Queue) -> None:
-    first, urgent, later = (
-        queue.enqueue(payload={"n": n}, **options)["job_id"]
-        for n, options in enumerate([{}, {"priority": 10}, {"run_at": "2999-01-01T00:00:00Z"}])
-    )
+    first = queue.enqueue(payload={"n": 1})["job_id"]
+    urgent = queue.enqueue(payload={"n": 2}, priority=10)["job_id"]
+    later = queue.enqueue(payload={"n": 3}, run_at="2999-01-01T00:00:00Z")["job_id"]
     child = queue.enqueue_many({"type": "root", "ref": "a"}, {"type": "leaf", "after": ["a"]})[1]["job_id"]
 
     rows = [row for row in pending(queue) if row["type"] != "root"]
