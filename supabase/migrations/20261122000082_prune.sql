@@ -1,0 +1,137 @@
+-- prune: what nobody needs any more goes, a bounded piece at a time, and vacuum keeps pace.
+
+create table public.prune_progress (
+  only_row boolean primary key default true check (only_row),
+  position bigint not null default 0,
+  ran_at timestamptz
+);
+comment on table public.prune_progress is 'Where prune_jobs stopped: the id of the last job it looked at in this round.';
+insert into public.prune_progress default values;
+
+-- Those of these jobs, whose locks the caller holds, that somebody may still ask for: parents of jobs that are unfinished
+-- or may be retried (they would start without their parents' outputs), and jobs that come back with the one that failed.
+-- Called by prune_jobs.
+create function public.jobs_still_needed(job_ids bigint[]) returns bigint[]
+language sql stable security definer set search_path = '' as $$
+  select coalesce(array_agg(j.id), '{}') from public.jobs j
+  where j.id = any (job_ids) and (
+    exists (
+      select from public.job_parents e join public.jobs child on child.id = e.job_id
+      where e.parent_id = j.id and (
+        child.status in ('waiting', 'queued', 'processing', 'failed')
+        or (child.status = 'cancelled' and child.cancelled_by is not null and child.cancelled_by <> j.id)))
+    or exists (
+      select from public.jobs culprit
+      where culprit.id = j.cancelled_by and j.status = 'cancelled' and culprit.status in ('failed', 'cancelled')))
+$$;
+revoke all on function public.jobs_still_needed(bigint[]) from public, anon, authenticated;
+grant execute on function public.jobs_still_needed(bigint[]) to service_role;
+
+-- Removes the history of pg_cron's runs, which pg_cron never does; null where that cannot be had. Called by prune_jobs.
+create function public.prune_cron_runs(up_to int) returns int
+language plpgsql security definer set search_path = '' as $$
+declare
+  removed int;
+begin
+  if to_regclass('cron.job_run_details') is null then
+    return null;
+  end if;
+  delete from cron.job_run_details d where d.runid in (
+    select o.runid from cron.job_run_details o
+    where coalesce(o.end_time, o.start_time) < now() - interval '7 days' order by o.runid limit up_to);
+  get diagnostics removed = row_count;
+  return removed;
+exception when insufficient_privilege then
+  return null;
+end $$;
+revoke all on function public.prune_cron_runs(int) from public, anon, authenticated;
+grant execute on function public.prune_cron_runs(int) to service_role;
+
+-- Deletes jobs that ended longer ago than their type's policy keeps them, and old rows of what grows beside them:
+-- {"jobs", "emptied", "ingest_failures", "org_usage", "content_results", "cron_runs", "finished"}. A job whose key is taken
+-- for ever stays, without what it carried ("emptied"). Their attempts in job_runs go with them.
+-- Called by the schedule crontick-prune. Looks at ten times `up_to` jobs by id, from where the last call stopped; "finished"
+-- says that it came to the newest, and the next call starts over. Locks what it deletes, skipping what others hold; while
+-- one call runs, a second one does nothing.
+create function public.prune_jobs(up_to int default 10000) returns jsonb
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+declare
+  most int := least(greatest(coalesce(up_to, 10000), 1), 100000);
+  old_position bigint;
+  new_position bigint;
+  looked_at bigint;
+  old_ids bigint[];
+  counts jsonb := '{}';
+  affected int;
+begin
+  select p.position into old_position from public.prune_progress p where p.only_row for update skip locked;
+  if old_position is null then
+    return jsonb_build_object('finished', false, 'busy', true);
+  end if;
+  select count(*), max(w.id) into looked_at, new_position
+  from (select j.id from public.jobs j where j.id > old_position order by j.id limit 10 * most) w;
+
+  old_ids := array(
+    select j.id
+    from public.jobs j
+    left join public.job_policies own on own.type = j.type
+    join public.job_policies every on every.type = '*'
+    where j.id > old_position and j.id <= new_position
+      and j.completed_at < now() - make_interval(days => case j.status
+        when 'done' then coalesce(own.keep_done_days, every.keep_done_days)
+        when 'failed' then coalesce(own.keep_failed_days, every.keep_failed_days)
+        else coalesce(own.keep_cancelled_days, every.keep_cancelled_days) end)
+      and (j.unique_for <> 'ever' or j.payload <> '{}' or num_nonnulls(j.output, j.progress, j.last_error, j.public_error) > 0)
+    order by j.id limit most);
+  if cardinality(old_ids) = most then
+    new_position := old_ids[most];
+  elsif looked_at < 10 * most then
+    new_position := 0;
+  end if;
+  old_ids := array(
+    select j.id from public.jobs j
+    where j.id = any (old_ids) and j.completed_at < now() order by j.id for update skip locked);
+  -- Asked under the locks: nothing can be made to wait for these jobs from here on.
+  old_ids := array(select o.id from unnest(old_ids) o (id) except select n.id from unnest(public.jobs_still_needed(old_ids)) n (id));
+
+  delete from public.jobs j where j.id = any (old_ids) and j.unique_for <> 'ever';
+  get diagnostics affected = row_count;
+  counts := counts || jsonb_build_object('jobs', affected);
+  delete from public.job_runs r where r.job_id = any (old_ids);
+  update public.jobs j set payload = '{}', output = null, progress = null, last_error = null, public_error = null
+  where j.id = any (old_ids);
+  get diagnostics affected = row_count;
+  counts := counts || jsonb_build_object('emptied', affected);
+
+  delete from public.ingest_failures i where i.id in (
+    select o.id from public.ingest_failures o where o.created_at < now() - interval '30 days'
+    order by o.created_at limit most for update skip locked);
+  get diagnostics affected = row_count;
+  counts := counts || jsonb_build_object('ingest_failures', affected);
+  delete from public.org_usage u where (u.org_key, u.day) in (
+    select o.org_key, o.day from public.org_usage o where o.day < (now() at time zone 'UTC')::date - 400
+    limit most for update skip locked);
+  get diagnostics affected = row_count;
+  counts := counts || jsonb_build_object('org_usage', affected);
+  delete from public.content_results c where (c.org_id, c.type, c.content_sha256, c.handler_version) in (
+    select o.org_id, o.type, o.content_sha256, o.handler_version
+    from public.content_results o where o.used_at < now() - interval '90 days' limit most for update skip locked);
+  get diagnostics affected = row_count;
+  counts := counts || jsonb_build_object('content_results', affected);
+
+  update public.prune_progress p set position = new_position, ran_at = now() where p.only_row;
+  return counts || jsonb_build_object('cron_runs', public.prune_cron_runs(most), 'finished', new_position = 0);
+end $$;
+comment on function public.prune_jobs(int) is 'Deletes jobs by their types'' retention, and old rows beside them.';
+revoke all on function public.prune_jobs(int) from public, anon, authenticated;
+grant execute on function public.prune_jobs(int) to service_role;
+
+-- Every job's row is written thrice and its attempt once: vacuum after a fiftieth of it changed, not after a fifth.
+alter table public.jobs set (
+  autovacuum_analyze_scale_factor = 0.05, toast.autovacuum_vacuum_scale_factor = 0.02,
+  toast.autovacuum_vacuum_threshold = 500);
+alter table public.job_runs set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
+alter table public.job_parents set (
+  autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_insert_scale_factor = 0.05);
+alter table public.org_usage set (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200);
+alter table public.content_results set (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);
