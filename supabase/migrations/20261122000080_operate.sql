@@ -142,10 +142,8 @@ declare
   retried int := 0;
   skipped jsonb := '[]';
 begin
-  perform 1 from public.jobs j
-  where j.id = any (job_ids || public.waiting_descendants(job_ids) || array(
-    select e.parent_id from public.job_parents e where e.job_id = any (job_ids)))
-  order by j.id for update;
+  perform public.lock_jobs(job_ids || public.waiting_descendants(job_ids) || array(
+    select e.parent_id from public.job_parents e where e.job_id = any (job_ids)));
   perform public.jobs_of_outdated_files(job_ids);
 
   foreach job_id in array job_ids loop
