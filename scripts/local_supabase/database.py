@@ -16,7 +16,7 @@ from scripts.local_supabase.postgres import ADMIN, Cluster
 
 HERE = Path(__file__).parent
 SUPABASE = HERE.parents[1] / "supabase"
-PLATFORM_FILES = ("roles.sql", "auth.sql", "storage.sql", "extensions.sql")
+PLATFORM_FILES = ("roles.sql", "auth.sql", "storage.sql", "realtime.sql", "extensions.sql")
 LOGIN_ROLES = (ADMIN, "postgres", "authenticator", "supabase_storage_admin")
 MIGRATION_NAME = re.compile(r"([0-9]+)_(.*)\.sql")
 BUCKETS = ("ingest", "thumbnails")

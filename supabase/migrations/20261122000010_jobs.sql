@@ -71,11 +71,14 @@ create table public.job_queue_settings (
   paused_at timestamptz,
   lease_seconds int not null default 120 check (lease_seconds between 10 and 3600),
   http_timeout_ms int not null default 55000 check (http_timeout_ms between 1000 and 110000),
+  realtime boolean not null default true,
   constraint a_pause_has_a_time check (processing_enabled = (paused_at is null))
 );
 comment on table public.job_queue_settings is 'The switches of the whole queue: exactly one row.';
 comment on column public.job_queue_settings.http_timeout_ms is
   'How long invoke_cron_tick waits for the worker. Keep: tick budget < this < schedule < lease.';
+comment on column public.job_queue_settings.realtime is
+  'Whether Supabase Realtime is told when a job of a file moves on, for those who watch the topic files:<organisation>.';
 insert into public.job_queue_settings default values;
 
 create table public.jobs (

@@ -50,6 +50,16 @@ create policy members_read on public.thumbnails for select to authenticated
 create policy members_read on public.cards for select to authenticated
   using (org_id = any ((select public.current_org_ids())::text[]));
 
+-- Who may join the topics of tell_about_file: members of the organisation that the topic names. They broadcast nothing.
+do $$
+begin
+  if to_regclass('realtime.messages') is not null then
+    create policy members_watch_files on realtime.messages for select to authenticated using (
+      extension = 'broadcast' and topic = (select realtime.topic()) and topic like 'files:%'
+      and substr(topic, 7) = any ((select public.current_org_ids())::text[]));
+  end if;
+end $$;
+
 create policy service_all on public.jobs for all to service_role using (true) with check (true);
 create policy service_all on public.job_parents for all to service_role using (true) with check (true);
 create policy service_all on public.job_runs for all to service_role using (true) with check (true);
