@@ -4,6 +4,9 @@
 -- On hosted Supabase cron.job is read-only, so `update cron.job set active = false` is refused (42501): pausing and
 -- resuming a schedule goes through cron.alter_job. To stop all processing whatever is scheduled, use pause_processing.
 
+-- Does anything need a person? No row: no. The same is sent to the webhook that Vault has as job_queue_alert_webhook.
+select * from public.find_problems();
+
 -- Is the schedule there, and is it active?
 select jobid, jobname, schedule, active, command from cron.job where command like '%invoke_cron_tick(%' order by jobname;
 
@@ -22,8 +25,11 @@ order by d.start_time desc limit 10;
 -- Everything about the queue in one object: counts, oldest due job, pause, recent ticks, uploads that were not enqueued.
 select jsonb_pretty(public.queue_health());
 
--- Jobs by type and status.
-select type, status, count(*) from public.jobs group by type, status order by type, status;
+-- Jobs by type and status, and how long they take.
+select * from public.job_stats order by count desc;
+
+-- What comes next, and what each job waits for.
+select * from public.pending_jobs_queue order by position limit 50;
 
 -- What happened in the last hour.
 select
@@ -38,9 +44,8 @@ from public.jobs
 where status in ('done', 'failed') and updated_at > now() - interval '1 hour'
 group by minute order by minute desc;
 
--- Jobs that have been running for long, and until when their lease lasts.
-select id, type, org_id, attempts, started_at, lease_expires_at, progress
-from public.jobs where status = 'processing' and started_at < now() - interval '10 minutes' order by started_at;
+-- What runs now, the longest first; a negative lease_left_seconds: its worker is gone, the next claim takes the job back.
+select * from public.active_jobs order by running_seconds desc;
 
 -- Dead letters, newest first.
 select id, type, org_id, attempts, crashes, last_error, completed_at
@@ -64,12 +69,18 @@ from public.file_status order by file_id desc limit 20;
 -- run: select public.retry_job(id) from public.jobs where status = 'failed' order by completed_at desc limit 1;
 -- run: select public.cancel_job(id) from public.jobs where status = 'queued' order by id desc limit 1;
 
+-- Bring back all dead letters, up to 1,000 a call; of one type or organisation: (type => 'create_cards', org_id => 'acme').
+-- run: select public.retry_failed_jobs();
+
 -- Run every five minutes, twenty jobs a batch, two slots. Run once a minute again.
 -- run: select public.schedule_cron_tick(schedule => '*/5 * * * *', batch_size => 20, workers => 2);
 -- run: select public.schedule_cron_tick();
 
--- Remove the history of runs that is older than a week; pg_cron itself never does.
--- run: delete from cron.job_run_details where end_time < now() - interval '7 days';
+-- Remove what is older than its retention: jobs, their attempts, and the history of cron runs, which pg_cron keeps for ever.
+-- The schedule crontick-prune does this every hour. Schedule or remove all maintenance.
+-- run: select public.prune_jobs();
+-- run: select public.schedule_maintenance();
+-- run: select public.unschedule_maintenance();
 
 -- Remove the schedule for good; setup-automated-processing.sql makes it again.
 -- run: select public.unschedule_cron_tick('process-flashcard-jobs');

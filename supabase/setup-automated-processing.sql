@@ -1,7 +1,8 @@
 -- Automated processing: paste this whole file into the SQL editor and run it. It is safe to run again.
 --
 -- Needs: the migrations of supabase/migrations (`supabase db push`). Runs as role postgres; needs no superuser.
--- Does:  installs pg_cron and http, schedules the tick, and ends in a table that says what is still missing.
+-- Does:  installs pg_cron and http, schedules the tick and the maintenance (old jobs, alerts, recurring jobs), and ends in
+--        a table that says what is still missing.
 --
 -- To change how much is processed, edit the call of schedule_cron_tick below and run the file again:
 --   schedule    '* * * * *' every minute; '*/5 * * * *' every five; '30 seconds' (pg_cron 1.5 or newer)
@@ -30,10 +31,13 @@ select public.schedule_cron_tick(
   workers => 1
 );
 
-with wanted_secret (name, example) as (
+select public.schedule_maintenance();
+
+with wanted_secret (name, example, if_missing) as (
   values
-    ('job_queue_worker_endpoint', 'https://<your function>'),
-    ('job_queue_runner_secret', '<the function''s JOB_QUEUE_RUNNER_SECRET>')
+    ('job_queue_worker_endpoint', 'https://<your function>', 'MISSING'),
+    ('job_queue_runner_secret', '<the function''s JOB_QUEUE_RUNNER_SECRET>', 'MISSING'),
+    ('job_queue_alert_webhook', 'https://<a Slack webhook or the like>', 'no alerts')
 )
 
 select 1 as step, 'extensions enabled' as what, 'ok' as state,
@@ -43,9 +47,9 @@ union all
 select 2, 'cron job ' || j.jobname, case when j.active then 'ok' else 'PAUSED' end,
   case when j.active then format('scheduled at "%s": %s', j.schedule, j.command)
   else format('resume: select cron.alter_job(%s, active := true);', j.jobid) end
-from cron.job j where j.command like '%invoke_cron_tick(%'
+from cron.job j where j.command like '%invoke_cron_tick(%' or j.jobname like 'crontick-%'
 union all
-select 3, 'Vault secret ' || w.name, case when s.id is null then 'MISSING' else 'ok' end,
+select 3, 'Vault secret ' || w.name, case when s.id is null then w.if_missing else 'ok' end,
   case when s.id is null then format('select vault.create_secret(%L, %L);', w.example, w.name) else 'stored' end
 from wanted_secret w left join vault.secrets s on s.name = w.name
 union all

@@ -1,0 +1,59 @@
+-- maintenance: what pg_cron runs beside the ticks, so that nobody has to remember it.
+
+-- Schedules, or brings up to date: crontick-prune, crontick-alerts, crontick-cron-tasks, and crontick-reconcile where files
+-- are reconciled. Each has its own minute. Returns the names.
+-- Called by setup-automated-processing.sql and operators. Safe to repeat: a schedule that somebody changed or paused stays so.
+create function public.schedule_maintenance() returns text
+language plpgsql security definer set search_path = '' as $$
+declare
+  wanted record;
+  scheduled text[] := '{}';
+begin
+  if to_regclass('cron.job') is null then
+    raise exception 'pg_cron is not installed' using errcode = '55000', hint = 'create extension if not exists pg_cron;';
+  end if;
+  for wanted in
+    select w.name, w.command, coalesce(j.schedule, w.schedule) as schedule
+    from (values
+      ('crontick-prune', '17 * * * *', 'select public.prune_jobs(50000)', 'public.prune_jobs(integer)'),
+      ('crontick-alerts', '*/5 * * * *', 'select public.check_alerts()', 'public.check_alerts()'),
+      ('crontick-cron-tasks', '* * * * *', 'select public.enqueue_cron_tasks()', 'public.enqueue_cron_tasks()'),
+      ('crontick-reconcile', '41 * * * *', 'select public.reconcile_files()', 'public.reconcile_files(integer)')
+    ) w (name, schedule, command, needs)
+    left join cron.job j on j.jobname = w.name and j.username = current_user
+    where to_regprocedure(w.needs) is not null
+    order by w.name
+  loop
+    perform cron.schedule(wanted.name, wanted.schedule, wanted.command);
+    scheduled := scheduled || wanted.name;
+  end loop;
+  return format('scheduled %s', array_to_string(scheduled, ', '));
+end $$;
+comment on function public.schedule_maintenance() is 'Lets pg_cron prune, alert, reconcile and enqueue recurring jobs.';
+revoke all on function public.schedule_maintenance() from public, anon, authenticated;
+grant execute on function public.schedule_maintenance() to service_role;
+
+-- Removes what schedule_maintenance made. Called by operators. Safe to repeat.
+create function public.unschedule_maintenance() returns text
+language plpgsql security definer set search_path = '' as $$
+declare
+  scheduled text;
+  removed text[] := '{}';
+begin
+  if to_regclass('cron.job') is null then
+    raise exception 'pg_cron is not installed' using errcode = '55000', hint = 'create extension if not exists pg_cron;';
+  end if;
+  for scheduled in
+    select j.jobname from cron.job j
+    where j.jobname in ('crontick-prune', 'crontick-alerts', 'crontick-cron-tasks', 'crontick-reconcile')
+      and j.username = current_user
+    order by j.jobname
+  loop
+    perform cron.unschedule(scheduled);
+    removed := removed || scheduled;
+  end loop;
+  return case when removed = '{}' then 'nothing was scheduled' else format('removed %s', array_to_string(removed, ', ')) end;
+end $$;
+comment on function public.unschedule_maintenance() is 'Removes what schedule_maintenance made.';
+revoke all on function public.unschedule_maintenance() from public, anon, authenticated;
+grant execute on function public.unschedule_maintenance() to service_role;
