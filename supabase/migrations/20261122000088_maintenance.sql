@@ -2,7 +2,7 @@
 
 -- Schedules, or brings up to date: crontick-prune, crontick-alerts, crontick-cron-tasks, and crontick-reconcile where files
 -- are reconciled. Each has its own minute. Returns the names.
--- Called by setup-automated-processing.sql and operators. Safe to repeat: a schedule that somebody changed or paused stays so.
+-- Called by setup-automated-processing.sql and operators. Safe to repeat: what somebody changed or paused stays so.
 create function public.schedule_maintenance() returns text
 language plpgsql security definer set search_path = '' as $$
 declare
