@@ -62,6 +62,7 @@ language plpgsql volatile security definer set search_path = ''
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
   anywhere bigint := hashtextextended(gen_random_uuid()::text, 0);
+  quarter int := floor(wanted / 4.0 + random());
 begin
   return (
   with recursive lane (type, org_key, wrapped, steps) as (
@@ -94,8 +95,8 @@ begin
     cross join lateral (
       select j.id, j.org_key, j.place from public.jobs j
       where j.status = 'queued' and j.turn = 'ready' and j.priority >= -1000 and j.type = t.type
-      order by j.place, j.id limit floor(wanted / 4.0 + random())::int) h
-    order by h.place, h.id limit (wanted + 3) / 4
+      order by j.place, j.id limit quarter) h
+    order by h.place, h.id limit quarter
   ),
   of_lanes as (
     select x.id, l.type, l.org_key, x.place

@@ -119,11 +119,23 @@ grant execute on function public.lease_jobs(bigint[], uuid, int) to service_role
 create function public.lease_suspect(types text[], limited boolean, worker_id uuid, lease_seconds int) returns bigint[]
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
+  allowed bigint[];
   suspect bigint;
 begin
+  if limited then
+    -- The first of each lane: if its organisation has room at all, it is within it.
+    allowed := array(
+      select c.id from unnest(public.within_limits(array(
+        select row(h.id, h.type, h.org_key)::public.candidate
+        from (
+          select distinct on (s.type, s.org_key) s.id, s.type, s.org_key, s.place from public.jobs s
+          where s.status = 'queued' and s.turn = 'alone' and s.run_at <= now() and s.type = any (types)
+          order by s.type, s.org_key, s.place, s.id) h
+        order by h.place, h.id))) c);
+  end if;
   select s.id into suspect from public.jobs s
   where s.status = 'queued' and s.turn = 'alone' and s.run_at <= now() and s.type = any (types)
-    and (not limited or public.within_limits(array[row(s.id, s.type, s.org_key)::public.candidate]) <> '{}')
+    and (not limited or s.id = any (allowed))
   order by s.place, s.id limit 1 for update skip locked;
   if suspect is null then
     return '{}';

@@ -24,7 +24,7 @@ grant execute on function public.read_leases(jsonb) to service_role;
 create function public.extend_leases(worker_id uuid, leases jsonb, lease_seconds int default null) returns jsonb
 language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
-  held bigint[];
+  held uuid[];
   seconds int := least(greatest(coalesce(lease_seconds,
     (select s.lease_seconds from public.job_queue_settings s where s.only_row)), 10), 3600);
 begin
@@ -43,13 +43,13 @@ begin
     from public.read_leases(leases) l
     where j.id = l.job_id and j.status = 'processing' and j.lease_token = l.lease_token
       and j.worker_id = extend_leases.worker_id
-    returning j.id
+    returning j.lease_token
   )
-  select coalesce(array_agg(e.id), '{}') into held from extended e;
+  select coalesce(array_agg(e.lease_token), '{}') into held from extended e;
 
   return coalesce((
     select jsonb_agg(jsonb_build_object('job_id', l.named, 'verdict', case
-        when l.job_id = any (held) then 'ok'
+        when j.lease_token = l.lease_token and l.lease_token = any (held) then 'ok'
         when j.status = 'cancelled' then 'cancelled'
         else 'lost' end)
       order by l.ordinal)

@@ -109,8 +109,13 @@ begin
   exception when unique_violation then
     raise exception 'the work of job % was enqueued again meanwhile', job_id using errcode = 'PT409';
   end;
+  -- What also waits for a job that did not come back is cancelled again.
+  perform public.settle_children(array(
+    select e.parent_id from public.job_parents e join public.jobs p on p.id = e.parent_id
+    where e.job_id = any (revived) and p.status in ('failed', 'cancelled')));
   return jsonb_build_object('job_id', job_id, 'status', (select j.status from public.jobs j where j.id = retry_job.job_id),
-    'revived', cardinality(revived) - 1);
+    'revived', (
+      select count(*) - 1 from public.jobs j where j.id = any (revived) and j.status in ('waiting', 'queued')));
 end $$;
 comment on function public.retry_job(bigint) is 'Brings a dead letter back with all its attempts, and its flow with it.';
 revoke all on function public.retry_job(bigint) from public, anon, authenticated;
