@@ -22,6 +22,7 @@ from functions.queue_rows import (
     ClaimedJob,
     ContentResult,
     Enqueued,
+    FileSweep,
     JobResult,
     Lease,
     LeaseVerdict,
@@ -234,6 +235,14 @@ class JobQueue(QueueCalls):
     def retry_failed(self, job_type: str | None = None, org_id: str | None = None) -> Retried:
         """Brings dead letters back, all or those of a type or an organisation; again is harmless."""
         return self._call("retry_failed_jobs", {"type": job_type, "org_id": org_id}, _RETRIED, again={})
+
+    def reconcile(self, *, restart: bool = False) -> FileSweep:
+        """About a second of comparing Storage with the files we know. A repetition only goes on."""
+        return self._call("reconcile_files", {"restart": restart}, FileSweep.model_validate, again={})
+
+    def backfill(self, route: str, *, priority: int) -> FileSweep:
+        """About a second of giving older files the jobs of a route that they lack. A repetition only goes on."""
+        return self._call("backfill_files", {"route": route, "priority": priority}, FileSweep.model_validate, again={})
 
 
 def _anything(data: Any) -> Any:

@@ -94,6 +94,17 @@ class Retried(Row):
     left: int = 0
 
 
+class FileSweep(Row):
+    """What one call of a sweep over the stored objects did; all but `checked`, which counts objects, are files."""
+
+    checked: int = 0
+    enqueued: int = 0
+    retired: int = 0  # their object is gone or was overwritten
+    failed: int = 0  # the reasons stand in `ingest_failures`
+    finished: bool = False  # all objects were seen; the next call starts over
+    busy: bool = False  # another call is at it, and this one did nothing
+
+
 class IngestFailure(Row):
     """An upload for which no jobs could be written; the upload itself was let through."""
 

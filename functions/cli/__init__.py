@@ -18,6 +18,7 @@ from functions.cli.operate import cancel, pause, resume, retry
 from functions.cli.run import run
 from functions.cli.stack import reset, up
 from functions.cli.status import status
+from functions.cli.sweep import backfill, reconcile
 from functions.cli.terminal import Commands
 from functions.cli.tick import tick
 from functions.cli.upload import upload
@@ -64,4 +65,6 @@ app.command(epilog="Example: crontick pause --reason 'a migration is running'")(
 app.command(epilog="Example: crontick resume")(resume)
 app.command(epilog="Example: crontick retry --failed --type create_cards")(retry)
 app.command(epilog="Example: crontick cancel 17")(cancel)
+app.command(epilog="Example: crontick reconcile --json")(reconcile)
+app.command(epilog="Example: crontick backfill uploads --priority=-10")(backfill)
 app.command(epilog="Example: crontick reset --yes")(reset)

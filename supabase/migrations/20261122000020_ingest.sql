@@ -58,6 +58,7 @@ create table public.ingest_failures (
 comment on table public.ingest_failures is
   'Uploads that were stored but not enqueued, with the reason: shown by queue_health().';
 create index ingest_failures_latest on public.ingest_failures (created_at);
+create index ingest_failures_of_object on public.ingest_failures (object_id);
 
 create table public.file_analyses (
   file_id bigint primary key references public.ingested_files (id) on delete cascade,
@@ -155,7 +156,7 @@ revoke all on function public.cancel_unfinished(bigint[], text, text) from publi
 grant execute on function public.cancel_unfinished(bigint[], text, text) to service_role;
 
 -- Retires the current versions of stored objects: their jobs first, then their rows.
--- Called by the storage triggers. `ended_as` is 'superseded' or 'deleted'.
+-- Called by the storage triggers and catch_up. `ended_as` is 'superseded' or 'deleted'.
 create function public.retire_files(object_ids uuid[], ended_as text) returns void
 language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
@@ -183,14 +184,19 @@ grant execute on function public.retire_files(uuid[], text) to service_role;
 
 -- Records one stored object version and enqueues the flows of every route that matches it; a route whose flow cannot be
 -- enqueued is recorded and keeps no other from starting. A renamed row that kept its version is the same file.
--- Called by the storage trigger. Returns the file's id, or null when no route wants it.
+-- Called by the storage trigger and ingest_again. Returns the file's id, or null when no route wants it or its path is
+-- refused: that is recorded too, and not raised, so that the version before it stays retired.
 create function public.ingest_object(
-  object_id uuid, version text, bucket_id text, path text, metadata jsonb, owner_id text
+  object_id uuid, version text, bucket_id text, path text, metadata jsonb, owner_id text, priority int default 0
 ) returns bigint
 language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
   mime_type text := metadata ->> 'mimetype';
   org_id text := case when strpos(path, '/') > 1 then split_part(path, '/', 1) end;
+  problem text := case
+    when org_id is null then format('no organisation: upload to <organisation>/…, not to "%s"', path)
+    -- A client that resolves such a path would read another organisation's file with our key.
+    when path ~ '(^|/)\.{0,2}(/|$)' then format('the path "%s" has an empty, "." or ".." segment', path) end;
   route public.ingest_routes;
   file_id bigint;
 begin
@@ -199,12 +205,9 @@ begin
       and path like r.path_pattern and coalesce(mime_type, '') like r.mime_pattern) then
     return null;
   end if;
-  if org_id is null then
-    raise exception 'no organisation: upload to <organisation>/…, not to "%"', path using errcode = '22023';
-  end if;
-  if path ~ '(^|/)\.{0,2}(/|$)' then
-    -- A client that resolves such a path would read another organisation's file with our key.
-    raise exception 'the path "%" has an empty, "." or ".." segment', path using errcode = '22023';
+  if problem is not null then
+    perform public.record_ingest_failure(object_id, version, bucket_id, path, 'ingest', problem);
+    return null;
   end if;
 
   insert into public.ingested_files (org_id, object_id, version, bucket_id, path, mime_type, size, etag, owner_id)
@@ -221,24 +224,28 @@ begin
     order by r.id
   loop
     begin
-      perform public.enqueue_file_flow(file_id, route.flow);
+      perform public.enqueue_file_flow(file_id, route.flow, priority);
     exception when others then
-      perform public.record_ingest_failure(object_id, version, bucket_id, path, format('route %s', route.name), sqlerrm);
+      perform public.record_ingest_failure(object_id, version, bucket_id, path, 'route ' || route.name, sqlerrm);
     end;
   end loop;
   return file_id;
 end $$;
-revoke all on function public.ingest_object(uuid, text, text, text, jsonb, text) from public, anon, authenticated;
-grant execute on function public.ingest_object(uuid, text, text, text, jsonb, text) to service_role;
+revoke all on function public.ingest_object(uuid, text, text, text, jsonb, text, int)
+from public, anon, authenticated;
+grant execute on function public.ingest_object(uuid, text, text, text, jsonb, text, int) to service_role;
 
--- Enqueues one flow for one file version: every job gets the file as its payload.
--- Called by ingest_object.
-create function public.enqueue_file_flow(file_id bigint, flow jsonb) returns jsonb
+-- Enqueues one flow for one file version: every job gets the file as its payload, and so many points of priority more.
+-- Called by ingest_object, ingest_again and backfill_file.
+create function public.enqueue_file_flow(file_id bigint, flow jsonb, priority int default 0) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 begin
   return (
     select public.enqueue_jobs(jsonb_agg(
-      element.value || jsonb_build_object(
+      element.value
+      || case when enqueue_file_flow.priority = 0 then '{}' else jsonb_build_object('priority', least(greatest(
+        coalesce((element.value ->> 'priority')::int, 0) + enqueue_file_flow.priority, -1000), 1000)) end
+      || jsonb_build_object(
         'org_id', f.org_id,
         'file_id', f.id,
         'payload', coalesce(nullif(element.value -> 'payload', 'null'), '{}') || jsonb_build_object(
@@ -249,11 +256,11 @@ begin
     cross join jsonb_array_elements(enqueue_file_flow.flow) with ordinality element
     where f.id = enqueue_file_flow.file_id);
 end $$;
-revoke all on function public.enqueue_file_flow(bigint, jsonb) from public, anon, authenticated;
-grant execute on function public.enqueue_file_flow(bigint, jsonb) to service_role;
+revoke all on function public.enqueue_file_flow(bigint, jsonb, int) from public, anon, authenticated;
+grant execute on function public.enqueue_file_flow(bigint, jsonb, int) to service_role;
 
 -- Writes down what could not be enqueued and why; if even that fails, the server's log has it.
--- Called by the storage triggers and ingest_object. It never raises: no upload is refused because of us.
+-- Called by the storage triggers, ingest_object and the sweeps. It never raises: no upload is refused because of us.
 create function public.record_ingest_failure(
   object_id uuid, version text, bucket_id text, path text, operation text, error text
 ) returns void

@@ -34,6 +34,8 @@ alter table public.alerts enable row level security;
 alter table public.ingested_files enable row level security;
 alter table public.ingest_routes enable row level security;
 alter table public.ingest_failures enable row level security;
+alter table public.file_sweeps enable row level security;
+alter table public.past_steps enable row level security;
 alter table public.file_analyses enable row level security;
 alter table public.thumbnails enable row level security;
 alter table public.cards enable row level security;
@@ -74,6 +76,8 @@ create policy service_all on public.alerts for all to service_role using (true) 
 create policy service_all on public.ingested_files for all to service_role using (true) with check (true);
 create policy service_all on public.ingest_routes for all to service_role using (true) with check (true);
 create policy service_all on public.ingest_failures for all to service_role using (true) with check (true);
+create policy service_all on public.file_sweeps for all to service_role using (true) with check (true);
+create policy service_all on public.past_steps for all to service_role using (true) with check (true);
 create policy service_all on public.file_analyses for all to service_role using (true) with check (true);
 create policy service_all on public.thumbnails for all to service_role using (true) with check (true);
 create policy service_all on public.cards for all to service_role using (true) with check (true);
@@ -82,7 +86,7 @@ create policy service_all on public.cron_tasks for all to service_role using (tr
 revoke all on
   public.jobs, public.job_parents, public.job_runs, public.job_types, public.job_policies, public.job_queue_settings,
   public.org_limits, public.org_usage, public.pipelines, public.content_results, public.prune_progress, public.alerts,
-  public.ingested_files, public.ingest_routes, public.ingest_failures,
+  public.ingested_files, public.ingest_routes, public.ingest_failures, public.file_sweeps, public.past_steps,
   public.file_analyses, public.thumbnails, public.cards, public.file_status,
   public.job_stats, public.active_jobs, public.pending_jobs_queue,
   public.cron_tasks
@@ -91,7 +95,7 @@ from public, anon, authenticated, service_role;
 grant select on
   public.jobs, public.job_parents, public.job_runs, public.job_policies, public.job_queue_settings,
   public.org_usage, public.content_results, public.ingested_files, public.ingest_failures,
-  public.prune_progress, public.alerts,
+  public.prune_progress, public.alerts, public.file_sweeps, public.past_steps,
   public.file_analyses, public.thumbnails, public.cards,
   public.file_status, public.job_stats, public.active_jobs, public.pending_jobs_queue
 to service_role;
