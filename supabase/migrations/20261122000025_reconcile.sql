@@ -264,7 +264,7 @@ end $$;
 revoke all on function public.record_sweep_failure(bigint, text, text) from public, anon, authenticated;
 grant execute on function public.record_sweep_failure(bigint, text, text) to service_role;
 
--- Compares up to `up_to` stored objects (at most 10,000) with the files we know, and makes up for what is missing, going on
+-- Compares up to `up_to` stored objects (at most 5,000) with the files we know, and makes up for what is missing, going on
 -- where the last call stopped; once finished, or with `restart`, from the beginning. Answers {"checked", "enqueued",
 -- "retired", "failed", "finished", "busy"}: enqueued files are new ones and those of which a route had failed to start,
 -- retired ones those whose object is gone or was overwritten, failed ones stand in ingest_failures; finished: all
@@ -274,7 +274,7 @@ create function public.reconcile_files(up_to int default 1000, restart boolean d
 language plpgsql security definer set search_path = '' as $$
 declare
   until timestamptz := clock_timestamp() + interval '1 second';
-  many int := least(greatest(coalesce(up_to, 1000), 1), 10000);
+  many int := least(greatest(coalesce(up_to, 1000), 1), 5000);
   sweep public.file_sweeps := public.take_sweep('reconcile', '', coalesce(restart, false));
   objects uuid[];
   done jsonb;

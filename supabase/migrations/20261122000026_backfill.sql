@@ -13,11 +13,13 @@ comment on table public.past_steps is
 -- What a job of a file is apart from its file: its type, and what the step of its flow adds to the payload.
 -- Called by backfill_files and whenever ended jobs are removed.
 create function public.step_of(type text, payload jsonb) returns text
-language sql immutable security definer set search_path = '' as $$
-  select step_of.type || coalesce(':' || md5(nullif(
-    coalesce(nullif(step_of.payload, 'null'), '{}')
-    - array['file_id', 'bucket', 'path', 'version', 'mime_type', 'size'], '{}')::text), '')
-$$;
+language plpgsql immutable security definer set search_path = '' as $$
+declare
+  own jsonb := coalesce(nullif(payload, 'null'), '{}')
+    - array['file_id', 'bucket', 'path', 'version', 'mime_type', 'size'];
+begin
+  return case when own = '{}' then type else type || ':' || md5(own::text) end;
+end $$;
 revoke all on function public.step_of(text, jsonb) from public, anon, authenticated;
 grant execute on function public.step_of(text, jsonb) to service_role;
 
@@ -45,38 +47,44 @@ create trigger remember_past_steps after delete on public.jobs referencing old t
 create function public.missing_steps(file_id bigint, flow jsonb) returns jsonb
 language plpgsql security definer set search_path = ''
 set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+  refs text[];
+  job_ids bigint[]; -- of each step: the job that a child may wait for
+  wanted int[];
+  parent int;
+  looked_at int := 0;
 begin
-  return (
-  with recursive known as (
-    select e.ordinality as n, e.value, e.value ->> 'ref' as ref, j.id as job_id,
-      coalesce(j.status not in ('failed', 'cancelled'), false) as usable,
-      j.id is not null or exists (
-        select from public.past_steps p where p.file_id = missing_steps.file_id and p.step = s.step) as had
-    from jsonb_array_elements(missing_steps.flow) with ordinality e
-    cross join lateral (select public.step_of(e.value ->> 'type', e.value -> 'payload') as step) s
-    left join lateral (
-      select j.id, j.status from public.jobs j
-      where j.file_id = missing_steps.file_id and j.type = e.value ->> 'type' and public.step_of(j.type, j.payload) = s.step
-      order by j.status in ('failed', 'cancelled'), j.id desc limit 1) j on true
-  ),
-  edge as (
-    select child.n as child, a.value as named, parent.n as parent, parent.job_id
-    from known child
-    cross join jsonb_array_elements(coalesce(nullif(child.value -> 'after', 'null'), '[]')) a
-    left join known parent on parent.ref = a.value #>> '{}'
-  ),
-  wanted as (
-    select k.n from known k where not k.had
-    union
-    select p.n from wanted w join edge e on e.child = w.n join known p on p.n = e.parent where not p.usable
-  )
-  select coalesce(jsonb_agg(
-      k.value || jsonb_build_object('after', coalesce((
-        select jsonb_agg(case when e.parent in (select w.n from wanted w) then e.named
-          else coalesce(to_jsonb(e.job_id), e.named) end)
-        from edge e where e.child = k.n), '[]'))
-    order by k.n), '[]')
-  from known k where k.n in (select w.n from wanted w));
+  select array_agg(e.value ->> 'ref' order by e.ordinality),
+    array_agg(case when j.status not in ('failed', 'cancelled') then j.id end order by e.ordinality),
+    coalesce(array_agg(e.ordinality::int order by e.ordinality) filter (where j.id is null and not exists (
+      select from public.past_steps p where p.file_id = missing_steps.file_id and p.step = s.step)), '{}')
+  into refs, job_ids, wanted
+  from jsonb_array_elements(flow) with ordinality e
+  cross join lateral (select public.step_of(e.value ->> 'type', e.value -> 'payload') as step) s
+  left join lateral (
+    select j.id, j.status from public.jobs j
+    where j.file_id = missing_steps.file_id and j.type = e.value ->> 'type' and public.step_of(j.type, j.payload) = s.step
+    order by j.status in ('failed', 'cancelled'), j.id desc limit 1) j on true;
+
+  while looked_at < cardinality(wanted) loop -- it grows meanwhile
+    looked_at := looked_at + 1;
+    for parent in
+      select array_position(refs, a.value #>> '{}')
+      from jsonb_array_elements(coalesce(nullif(flow -> (wanted[looked_at] - 1) -> 'after', 'null'), '[]')) a
+    loop
+      if job_ids[parent] is null and not parent = any (wanted) then
+        wanted := wanted || parent;
+      end if;
+    end loop;
+  end loop;
+
+  return coalesce((
+    select jsonb_agg(step.value || jsonb_build_object('after', coalesce((
+        select jsonb_agg(case when p.n = any (wanted) then a.value else coalesce(to_jsonb(job_ids[p.n]), a.value) end)
+        from jsonb_array_elements(coalesce(nullif(step.value -> 'after', 'null'), '[]')) a
+        cross join lateral (select array_position(refs, a.value #>> '{}') as n) p), '[]'))
+      order by w.n)
+    from unnest(wanted) w (n) cross join lateral (select flow -> (w.n - 1) as value) step), '[]');
 end $$;
 revoke all on function public.missing_steps(bigint, jsonb) from public, anon, authenticated;
 grant execute on function public.missing_steps(bigint, jsonb) to service_role;
@@ -132,7 +140,7 @@ revoke all on function public.route_to_backfill(text) from public, anon, authent
 grant execute on function public.route_to_backfill(text) to service_role;
 
 -- Gives files that were stored before a route, or before a step of its flow, the jobs that they lack: looks at up to
--- `up_to` objects (at most 10,000), going on where the last call stopped, or from the beginning when it was finished or
+-- `up_to` objects (at most 1,000), going on where the last call stopped, or from the beginning when it was finished or
 -- the route has changed. Objects that never became files are ingested. A step counts as had by its type and its own
 -- payload, whatever became of its job. `priority` is added to that of the steps: -1000 lets 16 hours of fresh uploads pass.
 -- Answers {"checked", "enqueued", "retired", "failed", "finished", "busy"} as reconcile_files does, in files.
@@ -141,7 +149,7 @@ create function public.backfill_files(route text, up_to int default 500, priorit
 language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
   until timestamptz := clock_timestamp() + interval '1 second';
-  many int := least(greatest(coalesce(up_to, 500), 1), 10000);
+  many int := least(greatest(coalesce(up_to, 500), 1), 1000);
   chosen public.ingest_routes := public.route_to_backfill(route);
   sweep public.file_sweeps;
   objects uuid[];
