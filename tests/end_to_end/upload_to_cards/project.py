@@ -126,7 +126,7 @@ class Project:
         self.database.execute(
             "truncate public.jobs, public.job_parents, public.job_runs, public.ingested_files, public.ingest_failures, "
             "public.file_analyses, public.thumbnails, public.cards, public.cron_tasks, public.content_results, "
-            "public.org_usage"
+            "public.org_usage, public.file_sweeps, public.past_steps"
         )
         self.rpc("resume_processing")
 
