@@ -101,7 +101,7 @@ select is_empty(
      cross join unnest(array['insert', 'update', 'delete', 'truncate']) p (privilege)
      where has_table_privilege('service_role', t.oid, p.privilege) and t.name in (
        'jobs', 'job_runs', 'job_parents', 'org_usage', 'content_results', 'ingested_files', 'ingest_failures',
-       'file_analyses', 'thumbnails', 'cards') $$,
+       'file_sweeps', 'past_steps', 'file_analyses', 'thumbnails', 'cards') $$,
   'service_role changes the state of the queue through the functions only');
 select is_empty(
   $$ select p.polrelid::regclass, p.polname from pg_catalog.pg_policy p

@@ -11,7 +11,7 @@ select c.oid, c.relname as name from pg_catalog.pg_class c
 where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p');
 grant select on our_tables, our_plain_tables to anon, authenticated;
 
-select plan((select count(*) from our_tables)::int + 4 * (select count(*) from our_plain_tables)::int + 34);
+select plan((select count(*) from our_tables)::int + 4 * (select count(*) from our_plain_tables)::int + 36);
 
 -- A row of either organisation in every table that knows organisations.
 insert into storage.objects (bucket_id, name, version, metadata) values
@@ -52,7 +52,7 @@ select throws_ok($$ select * from public.jobs $$, '42501', null, 'nor all column
 select throws_ok(
   format('select 1 from public.%I', t.name), '42501', null, format('a member cannot read %s', t.name))
 from unnest(array['job_runs', 'org_usage', 'content_results', 'org_limits', 'job_types', 'job_queue_settings',
-  'pipelines', 'ingest_routes', 'ingest_failures']) t (name);
+  'pipelines', 'ingest_routes', 'ingest_failures', 'file_sweeps', 'past_steps']) t (name);
 
 -- Nobody writes from a browser, whatever the table. Refused before a row is looked at, so no row is needed.
 select throws_ok(

@@ -117,3 +117,10 @@ def workers(cluster: Cluster, database_name: str) -> Iterator[list[Queue]]:
             )
             for _ in range(WORKERS)
         ]
+
+
+@pytest.fixture
+def without_triggers(admin: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """The superuser's connection, whose writes to storage.objects fire no trigger."""
+    admin.execute("set session_replication_role = 'replica'")
+    return admin

@@ -8,13 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.database.queue import Queue, Row, result_of
+from tests.database.queue import Queue, Row, at_once, result_of
 from tests.database.storage import upload
 from tests.database.test_ingest import FLOW, statuses
-from tests.database.test_races import at_once, workers
-from tests.database.test_reconcile import without_triggers
-
-__all__ = ["without_triggers", "workers"]
 
 ANALYSIS: Row = {"ref": "analysis", "type": "analyze_file"}
 THUMBNAIL: Row = {"type": "create_thumbnail"}

@@ -7,21 +7,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.database.queue import Queue, Row, result_of
+from tests.database.queue import Queue, Row, at_once, result_of
 from tests.database.storage import delete, delete_many, upload
 from tests.database.test_ingest import FLOW, files, statuses
-from tests.database.test_races import at_once, workers
-
-__all__ = ["workers"]
 
 NOTHING = {"checked": 0, "enqueued": 0, "retired": 0, "failed": 0, "finished": True, "busy": False}
-
-
-@pytest.fixture
-def without_triggers(admin: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
-    """The superuser's connection, whose writes to storage.objects fire no trigger."""
-    admin.execute("set session_replication_role = 'replica'")
-    return admin
 
 
 def reconcile(queue: Queue, **arguments: Any) -> Row:
