@@ -190,9 +190,15 @@ def test_two_calls_at_once_never_do_the_same_work(
     assert len(queue.rows("select 1 from public.jobs")) == 120
 
 
+@pytest.mark.parametrize("sweeps_before", [0, 1])
 def test_a_call_that_finds_another_at_work_does_nothing(
-    queue: Queue, second: psycopg.Connection[Any], without_triggers: psycopg.Connection[Any]
+    queue: Queue,
+    second: psycopg.Connection[Any],
+    without_triggers: psycopg.Connection[Any],
+    sweeps_before: int,
 ) -> None:
+    for _ in range(sweeps_before):
+        reconcile(queue)
     upload(without_triggers, "acme/notes.txt")
     with second.transaction():
         second.execute("select public.reconcile_files()")
