@@ -137,7 +137,8 @@ revoke all on function public.hold_jobs_of_files(bigint[]) from public, anon, au
 grant execute on function public.hold_jobs_of_files(bigint[]) to service_role;
 
 -- Ingests one stored object, or enqueues only those flows of its current file that failed to start. What had failed
--- before is forgotten, and recorded anew if it fails again: then the answer is false.
+-- before is forgotten; if it fails in the same way again, the answer is false and the record keeps its time, so that
+-- nobody is alerted twice.
 -- Called by catch_up, which keeps the object as it is by a lock on its row.
 create function public.ingest_again(object_id uuid, priority int) returns boolean
 language plpgsql security definer set search_path = '' as $$
@@ -145,6 +146,7 @@ declare
   stored record;
   file public.ingested_files;
   failed text[];
+  known jsonb;
   route public.ingest_routes;
 begin
   select o.id, coalesce(o.version, 'unversioned') as version, o.bucket_id, o.name, o.metadata, o.owner_id into stored
@@ -152,9 +154,9 @@ begin
   select f.* into file from public.ingested_files f
   where f.object_id = ingest_again.object_id and f.version = stored.version and f.path = stored.name
     and f.bucket_id = stored.bucket_id and f.superseded_at is null and f.deleted_at is null;
-  failed := array(
-    select x.operation from public.ingest_failures x
-    where x.object_id = ingest_again.object_id and x.version = stored.version);
+  select coalesce(array_agg(x.operation) filter (where x.version = stored.version), '{}'),
+    coalesce(jsonb_object_agg(x.operation || x.error, x.created_at), '{}')
+  into failed, known from public.ingest_failures x where x.object_id = ingest_again.object_id;
   delete from public.ingest_failures x where x.object_id = ingest_again.object_id;
 
   if file.id is null then
@@ -176,6 +178,8 @@ begin
         stored.id, stored.version, stored.bucket_id, stored.name, 'route ' || route.name, sqlerrm);
     end;
   end loop;
+  update public.ingest_failures x set created_at = (known ->> (x.operation || x.error))::timestamptz
+  where x.object_id = ingest_again.object_id and known ? (x.operation || x.error);
   return not exists (select from public.ingest_failures x where x.object_id = ingest_again.object_id);
 end $$;
 revoke all on function public.ingest_again(uuid, int) from public, anon, authenticated;
@@ -249,7 +253,7 @@ end $$;
 revoke all on function public.catch_up(uuid[], bigint, int, timestamptz) from public, anon, authenticated;
 grant execute on function public.catch_up(uuid[], bigint, int, timestamptz) to service_role;
 
--- Writes down why a sweep could do nothing for a file; a file has one such row for each operation.
+-- Writes down why a sweep could do nothing for a file, unless that is known; a file has one such row for each operation.
 -- Called by catch_up and backfill_file.
 create function public.record_sweep_failure(file_id bigint, operation text, error text) returns void
 language plpgsql security definer set search_path = '' as $$
@@ -258,7 +262,13 @@ declare
 begin
   select f.* into file from public.ingested_files f where f.id = record_sweep_failure.file_id;
   delete from public.ingest_failures x
-  where x.object_id = file.object_id and x.operation = record_sweep_failure.operation;
+  where x.object_id = file.object_id and x.operation = record_sweep_failure.operation
+    and (x.version <> file.version or x.error <> record_sweep_failure.error);
+  if exists (
+    select from public.ingest_failures x
+    where x.object_id = file.object_id and x.operation = record_sweep_failure.operation) then
+    return;
+  end if;
   perform public.record_ingest_failure(file.object_id, file.version, file.bucket_id, file.path, operation, error);
 end $$;
 revoke all on function public.record_sweep_failure(bigint, text, text) from public, anon, authenticated;

@@ -8,10 +8,10 @@ create table public.past_steps (
   primary key (file_id, step)
 );
 comment on table public.past_steps is
-  'Steps whose jobs were removed when their time was over: without them backfill_files would do that work again.';
+  'Steps whose jobs prune_jobs removed when their time was over: without them backfill_files would do that work again.';
 
 -- What a job of a file is apart from its file: its type, and what the step of its flow adds to the payload.
--- Called by backfill_files and whenever ended jobs are removed.
+-- Called by missing_steps, backfill_file and remember_past_steps.
 create function public.step_of(type text, payload jsonb) returns text
 language plpgsql immutable security definer set search_path = '' as $$
 declare
@@ -23,23 +23,21 @@ end $$;
 revoke all on function public.step_of(text, jsonb) from public, anon, authenticated;
 grant execute on function public.step_of(text, jsonb) to service_role;
 
--- Remembers which steps the current files have had when their ended jobs are removed. Locks no file.
--- Called by the trigger below, once per statement.
-create function public.remember_past_steps() returns trigger
-language plpgsql security definer set search_path = '' as $$
+-- Remembers which steps the current files have had in these jobs, which are about to be removed or emptied.
+-- Called by prune_jobs, which holds the jobs' locks. Locks no file.
+create function public.remember_past_steps(job_ids bigint[]) returns void
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
 begin
   insert into public.past_steps (file_id, step)
-  select distinct g.file_id, public.step_of(g.type, g.payload)
-  from gone g
-  join public.ingested_files f on f.id = g.file_id and f.superseded_at is null and f.deleted_at is null
-  where g.status in ('done', 'failed', 'cancelled')
+  select distinct j.file_id, public.step_of(j.type, j.payload)
+  from public.jobs j
+  join public.ingested_files f on f.id = j.file_id and f.superseded_at is null and f.deleted_at is null
+  where j.id = any (job_ids) and j.payload <> '{}'
   order by 1, 2
   on conflict do nothing;
-  return null;
 end $$;
-revoke all on function public.remember_past_steps() from public, anon, authenticated;
-create trigger remember_past_steps after delete on public.jobs referencing old table as gone
-  for each statement execute function public.remember_past_steps();
+revoke all on function public.remember_past_steps(bigint[]) from public, anon, authenticated;
+grant execute on function public.remember_past_steps(bigint[]) to service_role;
 
 -- Those steps of a flow for which a file has had no job yet, as for enqueue_file_flow; [] if it has had all. A step waits
 -- for the jobs that its parents already have; a parent that was removed, failed or was cancelled is enqueued again.
@@ -63,7 +61,8 @@ begin
   cross join lateral (select public.step_of(e.value ->> 'type', e.value -> 'payload') as step) s
   left join lateral (
     select j.id, j.status from public.jobs j
-    where j.file_id = missing_steps.file_id and j.type = e.value ->> 'type' and public.step_of(j.type, j.payload) = s.step
+    where j.file_id = missing_steps.file_id and j.type = e.value ->> 'type' and j.payload <> '{}'
+      and public.step_of(j.type, j.payload) = s.step
     order by j.status in ('failed', 'cancelled'), j.id desc limit 1) j on true;
 
   while looked_at < cardinality(wanted) loop -- it grows meanwhile

@@ -94,6 +94,7 @@ begin
   -- Asked under the locks: nothing can be made to wait for these jobs from here on.
   old_ids := array(select o.id from unnest(old_ids) o (id) except select n.id from unnest(public.jobs_still_needed(old_ids)) n (id));
 
+  perform public.remember_past_steps(old_ids);
   delete from public.jobs j where j.id = any (old_ids) and j.unique_for <> 'ever';
   get diagnostics affected = row_count;
   counts := counts || jsonb_build_object('jobs', affected);

@@ -18,7 +18,8 @@ begin
       ('crontick-prune', '17 * * * *', 'select public.prune_jobs(50000)', 'public.prune_jobs(integer)'),
       ('crontick-alerts', '*/5 * * * *', 'select public.check_alerts()', 'public.check_alerts()'),
       ('crontick-cron-tasks', '* * * * *', 'select public.enqueue_cron_tasks()', 'public.enqueue_cron_tasks()'),
-      ('crontick-reconcile', '41 * * * *', 'select public.reconcile_files()', 'public.reconcile_files(integer)')
+      ('crontick-reconcile', '6-59/10 * * * *', 'select public.reconcile_files(5000)',
+        'public.reconcile_files(integer, boolean)')
     ) w (name, schedule, command, needs)
     left join cron.job j on j.jobname = w.name and j.username = current_user
     where to_regprocedure(w.needs) is not null

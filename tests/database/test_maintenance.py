@@ -21,6 +21,7 @@ def test_maintenance_is_scheduled_off_the_full_hour_and_removed_again(queue: Que
     assert found["crontick-prune"] == "17 * * * *"
     assert found["crontick-alerts"] == "*/5 * * * *"
     assert found["crontick-cron-tasks"] == "* * * * *"
+    assert found["crontick-reconcile"] == "6-59/10 * * * *"
 
     queue.call("unschedule_maintenance")
     assert list(schedules(queue)) == ["theirs"]
@@ -37,11 +38,14 @@ def test_every_scheduled_command_runs(queue: Queue) -> None:
 def test_files_are_reconciled_only_where_that_function_exists(
     queue: Queue, admin: psycopg.Connection[object]
 ) -> None:
-    admin.execute("drop function if exists public.reconcile_files(int)")
+    admin.execute("drop function public.reconcile_files(int, boolean)")
     queue.call("schedule_maintenance")
     assert "crontick-reconcile" not in schedules(queue)
 
-    queue.rows("create function public.reconcile_files(up_to int default 1) returns int return 1")
+    queue.rows(
+        "create function public.reconcile_files(up_to int default 1, restart boolean default false) "
+        "returns int return 1"
+    )
     queue.call("schedule_maintenance")
     assert "crontick-reconcile" in schedules(queue)
 
