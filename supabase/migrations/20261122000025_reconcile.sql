@@ -17,13 +17,15 @@ comment on column public.file_sweeps.position is 'The object up to which all are
 
 -- Takes a sweep for this transaction; null while another call has it. One that was finished, or covers something else
 -- by now, starts over.
--- Called by reconcile_files and backfill_files. Locks the sweep's row, and never waits for it.
+-- Called by reconcile_files and backfill_files. Locks the sweep's row; waits for it, shortly, the first time only.
 create function public.take_sweep(name text, covers text, restart boolean) returns public.file_sweeps
 language plpgsql security definer set search_path = '' set lock_timeout = '100ms' as $$
 declare
   sweep public.file_sweeps;
 begin
-  insert into public.file_sweeps (name) values (take_sweep.name) on conflict do nothing;
+  if not exists (select from public.file_sweeps s where s.name = take_sweep.name) then
+    insert into public.file_sweeps (name) values (take_sweep.name) on conflict do nothing;
+  end if;
   select s.* into sweep from public.file_sweeps s where s.name = take_sweep.name for update skip locked;
   if sweep.name is null then
     return null;
