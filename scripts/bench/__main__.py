@@ -89,6 +89,8 @@ def measure(options: Options, progress: Progress) -> tuple[list[Row], dict[str, 
         for name in options.names:
             progress.start(name)
             rows += BENCHMARKS[name](stand)
+            # Each time: an hour's figures are not lost to the benchmark that comes last.
+            report.write_files(options.out, rows, machine)
     return rows, machine
 
 
@@ -102,6 +104,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         progress.stop()
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        progress.stop()
+        print(f"Stopped. What was measured before is in {options.out}.", file=sys.stderr)
+        return 130
     finally:
         progress.stop()
     written = report.write_files(options.out, rows, machine)

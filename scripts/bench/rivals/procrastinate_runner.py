@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 import time
 from typing import Any
@@ -59,6 +60,8 @@ async def run(options: dict[str, Any]) -> dict[str, float]:
 
 
 def main() -> None:
+    # It warns of an App that is made in the program itself, which a worker of its own has to do.
+    logging.disable(logging.WARNING)
     options = json.loads(sys.stdin.readline())
     start = uvloop.run if options["uvloop"] else asyncio.run
     if options["action"] == "prepare":
