@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from scripts.bench import first_come
 from scripts.bench.queue_client import JOB_TYPE
 from scripts.bench.rounds import take_turns
 from scripts.bench.rows import Row, at_least, at_most, median_ratio, percentile
@@ -24,21 +25,19 @@ NEXT_STEP = "look at the plan of candidates_in_turn: it should read a bounded nu
 
 FAIR = "select public.claim_jobs(worker_id => %(worker_id)s, batch_size => %(batch)s)::text"
 # The same work for each job (lease, attempt, answer as JSON), but simply the oldest ones.
-FIRST_COME = """
+FIRST_COME = f"""
 with claimed as (
   update public.jobs j set
     status = 'processing', worker_id = %(worker_id)s, lease_token = gen_random_uuid(),
     lease_expires_at = now() + interval '120 seconds', attempts = j.attempts + 1, progress = null,
     started_at = now(), updated_at = now()
-  where j.id = any (array(
-    select q.id from public.jobs q where q.status = 'queued' and q.turn = 'ready' and q.type = %(type)s
-    order by q.place, q.id limit %(batch)s for update skip locked))
+  where j.id = any (array({first_come.IDS}))
   returning j.*
 )
 select jsonb_agg(jsonb_build_object(
   'job_id', c.id, 'org_id', c.org_id, 'type', c.type, 'payload', c.payload, 'attempts', c.attempts,
   'max_attempts', c.max_attempts, 'lease_token', c.lease_token, 'lease_expires_at', c.lease_expires_at,
-  'timeout_seconds', null, 'alone', c.turn = 'alone', 'parents', '{}'::jsonb) order by c.place, c.id)::text
+  'timeout_seconds', null, 'alone', c.turn = 'alone', 'parents', '{{}}'::jsonb) order by c.place, c.id)::text
 from claimed c
 """
 TAKE_BACK = """
@@ -72,7 +71,8 @@ def claimed_per_second(stand: Stand, statement: str) -> float:
     values = {"worker_id": uuid.uuid4(), "batch": BATCH, "type": JOB_TYPE}
     claims = min(CLAIMS_A_TURN, stand.sizes.fair_jobs // BATCH // 2)
     with stand.connect() as connection:
-        connection.execute("set enable_seqscan = off; set enable_bitmapscan = off; set enable_sort = off")
+        connection.execute(first_come.PLANNER)
+        first_come.require_order_from_an_index(connection, values)
         began = time.perf_counter()
         for _ in range(claims):
             connection.execute(statement.encode(), values).fetchone()

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from scripts.bench import first_come
+
 # The group `bench` has it; with the standard library the client takes more of the machine for itself.
 HAS_ORJSON = find_spec("orjson") is not None
 if HAS_ORJSON:
@@ -98,13 +100,11 @@ class BareClient:
     What the tables and the server allow, as an upper bound for everything above.
     """
 
-    CLAIM = """
+    CLAIM = f"""
     update public.jobs j set
       status = 'processing', worker_id = %(worker_id)s, lease_token = gen_random_uuid(),
       lease_expires_at = now() + interval '120 seconds', attempts = j.attempts + 1, started_at = now()
-    where j.id = any (array(
-      select q.id from public.jobs q where q.status = 'queued' and q.turn = 'ready' and q.type = %(type)s
-      order by q.place, q.id limit %(batch)s for update skip locked))
+    where j.id = any (array({first_come.IDS}))
     returning j.id, j.lease_token, j.payload
     """
     RESOLVE = """
