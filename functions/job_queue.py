@@ -242,7 +242,9 @@ class JobQueue(QueueCalls):
 
     def backfill(self, route: str, *, priority: int) -> FileSweep:
         """About a second of giving older files the jobs of a route that they lack. A repetition only goes on."""
-        return self._call("backfill_files", {"route": route, "priority": priority}, FileSweep.model_validate, again={})
+        return self._call(
+            "backfill_files", {"route": route, "priority": priority}, FileSweep.model_validate, again={}
+        )
 
 
 def _anything(data: Any) -> Any:
