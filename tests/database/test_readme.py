@@ -13,7 +13,7 @@ BLOCKS = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
 
 
 def test_a_handler_of_your_own_starts_with_every_upload(queue: Queue) -> None:
-    (route, *_) = [block for block in BLOCKS if "ingest_routes" in block]
+    (route, *_) = [block for block in BLOCKS if "update public.ingest_routes" in block]
     queue.connection.execute(route.encode())
 
     upload(queue.connection, "acme/notes.txt")
@@ -30,5 +30,18 @@ def test_the_operators_queries_run(queue: Queue) -> None:
     for statement in statements:
         queue.connection.execute(statement.encode())
 
-    assert len(statements) == 3
+    assert len(statements) == 7
     assert queue.call("queue_health")["paused_reason"] == "maintenance"
+
+
+def test_the_queue_can_be_used_as_the_readme_shows(queue: Queue) -> None:
+    (block,) = [block for block in BLOCKS if "on_conflict" in block]
+
+    queue.connection.execute(block.encode())
+
+    waiting = queue.rows(
+        "select j.type, j.waiting_for from public.jobs j where j.status = 'waiting' order by j.id limit 2"
+    )
+    assert waiting == [{"type": "join_scenes", "waiting_for": 2}, {"type": "asset_prep", "waiting_for": 1}]
+    assert queue.rows("select 1 from public.cron_tasks where next_run_at > now()")
+    assert queue.rows("select type from public.jobs where turn = 'later'") == [{"type": "reindex"}]
