@@ -49,7 +49,10 @@ begin
       return 'run_at: expected a time between the years 1970 and 9999';
     end if;
   end if;
-  for parent in select a.value from jsonb_array_elements(coalesce(nullif(job -> 'after', 'null'), '[]')) a loop
+  if coalesce(job -> 'after', '[]') in ('[]', 'null') then
+    return null;
+  end if;
+  for parent in select a.value from jsonb_array_elements(job -> 'after') a loop
     if jsonb_typeof(parent) not in ('string', 'number') or (
       jsonb_typeof(parent) = 'number' and parent::text !~ '^[1-9][0-9]{0,17}$') then
       return format('after: %s is neither a ref nor the number of a job', parent);
@@ -66,7 +69,7 @@ grant execute on function public.problem_of_job(jsonb) to service_role;
 -- Reads what a caller asks for into one complete row per job, as a jsonb array.
 -- Called by enqueue_jobs. Raises 22023 naming the element that is wrong; takes no locks.
 create function public.check_jobs_to_enqueue(jobs jsonb) returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan as $$
 declare
   problem text;
   checked jsonb;
@@ -125,7 +128,10 @@ grant execute on function public.check_jobs_to_enqueue(jsonb) to service_role;
 -- Inserts those of the checked jobs that do not exist yet and returns their ids, which follow the flow: parents first.
 -- Called by enqueue_jobs. Rows go in by key, so that two calls meet the keys they share in the same order.
 create function public.insert_new_jobs(asked jsonb) returns bigint[]
-language sql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_generic_plan as $$
+declare
+  new_ids bigint[];
+begin
   with numbered as materialized (
     select nextval('public.jobs_id_seq') as id, a.*
     from (
@@ -147,18 +153,21 @@ language sql security definer set search_path = '' as $$
     from numbered n
     order by n.org_id, n.type, n.key, n.id
     on conflict do nothing
-    returning id
+    returning jobs.id
   )
-  select coalesce(array_agg(i.id), '{}') from inserted i
-$$;
+  select coalesce(array_agg(i.id), '{}') into new_ids from inserted i;
+  return new_ids;
+end $$;
 revoke all on function public.insert_new_jobs(jsonb) from public, anon, authenticated;
 grant execute on function public.insert_new_jobs(jsonb) to service_role;
 
 -- Which job each of the checked ones is, in their order: the one whose key is taken for ever, or the unfinished one.
 -- Called by enqueue_jobs, as a statement of its own: only its snapshot shows what a concurrent call committed first.
 create function public.find_asked_jobs(asked jsonb) returns bigint[]
-language sql volatile security definer set search_path = '' as $$
-  select array_agg(coalesce(
+language plpgsql volatile security definer
+set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+begin
+  return (select array_agg(coalesce(
       case when a.unique_for = 'ever' then (
         select j.id from public.jobs j
         where j.org_id = a.org_id and j.type = a.type and j.idempotency_key = a.key and j.unique_for = 'ever') end,
@@ -166,8 +175,8 @@ language sql volatile security definer set search_path = '' as $$
         where j.org_id = a.org_id and j.type = a.type and j.idempotency_key = a.key
           and j.status in ('waiting', 'queued', 'processing')))
     order by a.ordinal)
-  from jsonb_to_recordset(asked) a (ordinal int, org_id text, type text, key text, unique_for text)
-$$;
+  from jsonb_to_recordset(asked) a (ordinal int, org_id text, type text, key text, unique_for text));
+end $$;
 revoke all on function public.find_asked_jobs(jsonb) from public, anon, authenticated;
 grant execute on function public.find_asked_jobs(jsonb) to service_role;
 
@@ -233,7 +242,8 @@ grant execute on function public.change_existing_jobs(jsonb, bigint[]) to servic
 -- new work enqueued beside it. All or nothing: one bad element refuses the batch (22023).
 -- Called by handlers' callers, the CLI and the storage trigger. Never waits for a worker.
 create function public.enqueue_jobs(jobs jsonb) returns jsonb
-language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+language plpgsql security definer
+set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 declare
   asked jsonb := public.check_jobs_to_enqueue(jobs);
   changes boolean := exists (
@@ -267,7 +277,7 @@ begin
       cross join jsonb_array_elements(a.after) x
       left join jsonb_to_recordset(asked) p (ordinal int, ref text)
         on jsonb_typeof(x.value) = 'string' and p.ref = x.value #>> '{}'
-      where job_ids[a.ordinal + 1] = any (new_ids)
+      where flows and job_ids[a.ordinal + 1] = any (new_ids)
     ) f;
 
     if changes and array_position(job_ids, null) is null then
