@@ -182,31 +182,29 @@ grant execute on function public.find_asked_jobs(jsonb) to service_role;
 
 -- Does to jobs that exist already what the asked ones want of them: replaces what is not running yet, pushes its
 -- run_at, takes its key for ever. One that runs already gives its key up, so that the newer work is not lost: that is
--- why a retry of it can never meet the newer job. Returns the changed ids; null if a key was given up: insert once more.
--- Called by enqueue_jobs. Locks the jobs by ascending id.
+-- why a retry of it can never meet the newer job. Returns the ids of those that got something new.
+-- Called by enqueue_once, which holds the jobs' locks. `existing` has one id, or null, for each of the asked.
 create function public.change_existing_jobs(asked jsonb, existing bigint[]) returns bigint[]
-language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+language plpgsql security definer
+set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 declare
   running bigint[];
   changed bigint[];
 begin
-  perform 1 from public.jobs j where j.id = any (existing) order by j.id for update;
   running := array(
     select j.id
     from jsonb_to_recordset(asked) a (ordinal int, on_conflict text)
     join public.jobs j on j.id = existing[a.ordinal + 1]
     where a.on_conflict <> 'return' and j.status = 'processing' and j.unique_for = 'unfinished');
-  if running <> '{}' then
-    update public.jobs j set idempotency_key = format('%s#%s', left(j.idempotency_key, 490), j.id)
-    where j.id = any (running);
-    return null;
-  end if;
+  update public.jobs j set idempotency_key = format('%s#%s', left(j.idempotency_key, 490), j.id)
+  where j.id = any (running);
 
   with wanted as (
     select distinct on (existing[a.ordinal + 1]) existing[a.ordinal + 1] as id, a.*
     from jsonb_to_recordset(asked) a (
       ordinal int, payload jsonb, run_at timestamptz, priority int, max_attempts int, unique_for text, on_conflict text)
-    where existing[a.ordinal + 1] is not null and (a.on_conflict <> 'return' or a.unique_for = 'ever')
+    where existing[a.ordinal + 1] is not null and not existing[a.ordinal + 1] = any (running)
+      and (a.on_conflict <> 'return' or a.unique_for = 'ever')
     order by existing[a.ordinal + 1], a.ordinal desc
   ),
   moved as (
@@ -224,7 +222,8 @@ begin
     cross join lateral (select
       w.on_conflict <> 'return' and old.status in ('waiting', 'queued') as movable,
       case w.on_conflict when 'debounce' then greatest(w.run_at, old.run_at) else w.run_at end as run_at) m
-    where j.id = w.id and (m.movable or w.unique_for = 'ever' and j.unique_for <> 'ever')
+    where j.id = w.id and old.status in ('waiting', 'queued', 'processing')
+      and (m.movable or w.unique_for = 'ever' and j.unique_for <> 'ever')
     returning j.id, m.movable
   )
   select coalesce(array_agg(m.id) filter (where m.movable), '{}') into changed from moved m;
@@ -232,6 +231,78 @@ begin
 end $$;
 revoke all on function public.change_existing_jobs(jsonb, bigint[]) from public, anon, authenticated;
 grant execute on function public.change_existing_jobs(jsonb, bigint[]) to service_role;
+
+-- Which job waits for which among the asked ones that are new: one row per pair, with the ref it goes by.
+-- Called by enqueue_once.
+create function public.links_of_flow(asked jsonb, job_ids bigint[], new_ids bigint[])
+returns table (child bigint, parent bigint, ref text)
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan as $$
+begin
+  return query
+    select job_ids[a.ordinal + 1],
+      case when jsonb_typeof(x.value) = 'number' then x.value::text::bigint else job_ids[p.ordinal + 1] end,
+      p.ref
+    from jsonb_to_recordset(asked) a (ordinal int, after jsonb)
+    cross join jsonb_array_elements(a.after) x
+    left join jsonb_to_recordset(asked) p (ordinal int, ref text)
+      on jsonb_typeof(x.value) = 'string' and p.ref = x.value #>> '{}'
+    where job_ids[a.ordinal + 1] = any (new_ids);
+end $$;
+revoke all on function public.links_of_flow(jsonb, bigint[], bigint[]) from public, anon, authenticated;
+grant execute on function public.links_of_flow(jsonb, bigint[], bigint[]) to service_role;
+
+-- One try at enqueueing checked jobs: the answer of enqueue_jobs. Raises CT001 when the world moved meanwhile (a job ended
+-- before it was found, or one appeared that is not locked yet): then the caller undoes this try, locks and keys included.
+-- Called by enqueue_jobs. Locks the jobs that exist and matter (parents, those to be changed) by ascending id, then takes
+-- the new keys in their order, then locks nothing more that is not its own: retry_job and the others keep to that, too.
+create function public.enqueue_once(asked jsonb) returns jsonb
+language plpgsql security definer
+set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+  changes boolean := exists (
+    select from jsonb_array_elements(asked) a
+    where a.value ->> 'on_conflict' <> 'return' or a.value ->> 'unique_for' <> 'unfinished');
+  flows boolean := exists (select from jsonb_array_elements(asked) a where a.value -> 'after' <> '[]');
+  existing bigint[] := '{}';
+  changed_ids bigint[] := '{}';
+  new_ids bigint[];
+  job_ids bigint[];
+begin
+  if flows or changes then
+    existing := public.find_asked_jobs(asked);
+    perform public.lock_jobs(existing || array(
+      select x.value::text::bigint
+      from jsonb_array_elements(asked) a cross join jsonb_array_elements(a.value -> 'after') x
+      where jsonb_typeof(x.value) = 'number'));
+  end if;
+  if changes then
+    changed_ids := public.change_existing_jobs(asked, existing);
+  end if;
+  new_ids := public.insert_new_jobs(asked);
+  job_ids := public.find_asked_jobs(asked);
+  if array_position(job_ids, null) is not null or ((flows or changes) and exists (
+    select from unnest(job_ids) u (id) where u.id <> all (new_ids) and u.id <> all (array_remove(existing, null)))) then
+    raise exception 'the jobs moved meanwhile' using errcode = 'CT001';
+  end if;
+  if flows then
+    perform public.link_flow(
+      array_agg(l.child), array_agg(l.parent), array_agg(l.ref)) from public.links_of_flow(asked, job_ids, new_ids) l
+    having count(*) > 0;
+  end if;
+
+  return (
+    select jsonb_agg(jsonb_build_object(
+        'job_id', j.id, 'created', u.is_first and j.id = any (new_ids), 'status', j.status)
+        || case when changes then jsonb_build_object('changed', j.id = any (changed_ids)) else '{}' end
+      order by u.ordinal)
+    from (
+      select u.id, u.ordinal, row_number() over (partition by u.id order by u.ordinal) = 1 as is_first
+      from unnest(job_ids) with ordinality u (id, ordinal)
+    ) u
+    join public.jobs j on j.id = u.id);
+end $$;
+revoke all on function public.enqueue_once(jsonb) from public, anon, authenticated;
+grant execute on function public.enqueue_once(jsonb) to service_role;
 
 -- Enqueues a batch, or a flow whose jobs wait for each other: an array of
 --   {"org_id", "type", "payload"?, "run_at"?, "priority"?, "max_attempts"?, "idempotency_key"?, "unique_for"?,
@@ -242,74 +313,21 @@ grant execute on function public.change_existing_jobs(jsonb, bigint[]) to servic
 -- new work enqueued beside it. All or nothing: one bad element refuses the batch (22023).
 -- Called by handlers' callers, the CLI and the storage trigger. Never waits for a worker.
 create function public.enqueue_jobs(jobs jsonb) returns jsonb
-language plpgsql security definer
-set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+language plpgsql security definer set search_path = '' as $$
 declare
   asked jsonb := public.check_jobs_to_enqueue(jobs);
-  changes boolean := exists (
-    select from jsonb_array_elements(asked) a
-    where a.value ->> 'on_conflict' <> 'return' or a.value ->> 'unique_for' <> 'unfinished');
-  flows boolean := exists (select from jsonb_array_elements(asked) a where a.value -> 'after' <> '[]');
-  new_ids bigint[];
-  job_ids bigint[];
-  changed_ids bigint[] := '{}';
-  children bigint[];
-  parents bigint[];
-  refs text[];
 begin
+  if asked = '[]' then
+    return '[]';
+  end if;
   for attempt in 1..10 loop
-    if flows then
-      -- Parents that exist are locked before any new key is taken: retry_job locks them in that order, too.
-      perform public.lock_jobs(public.find_asked_jobs(asked) || array(
-        select x.value::text::bigint
-        from jsonb_array_elements(asked) a cross join jsonb_array_elements(a.value -> 'after') x
-        where jsonb_typeof(x.value) = 'number'));
-    end if;
-    new_ids := public.insert_new_jobs(asked);
-    job_ids := public.find_asked_jobs(asked);
-
-    select array_agg(f.child), array_agg(f.parent), array_agg(f.ref) into children, parents, refs
-    from (
-      select job_ids[a.ordinal + 1] as child,
-        case when jsonb_typeof(x.value) = 'number' then x.value::text::bigint else job_ids[p.ordinal + 1] end as parent,
-        p.ref
-      from jsonb_to_recordset(asked) a (ordinal int, after jsonb)
-      cross join jsonb_array_elements(a.after) x
-      left join jsonb_to_recordset(asked) p (ordinal int, ref text)
-        on jsonb_typeof(x.value) = 'string' and p.ref = x.value #>> '{}'
-      where flows and job_ids[a.ordinal + 1] = any (new_ids)
-    ) f;
-
-    if changes and array_position(job_ids, null) is null then
-      changed_ids := public.change_existing_jobs(asked, array(
-        select case when not u.id = any (new_ids) then u.id end
-        from unnest(job_ids) with ordinality u (id, ordinal) order by u.ordinal));
-    end if;
-    -- One that ended before we found it, a parent that somebody else made after our child, or a key that was given up:
-    -- once more, from the start.
-    exit when changed_ids is not null and array_position(job_ids, null) is null
-      and not exists (select from unnest(children, parents) u (child, parent) where u.parent >= u.child);
-    delete from public.jobs j where j.id = any (new_ids);
-    job_ids := null;
-    changed_ids := '{}';
+    begin
+      return public.enqueue_once(asked);
+    exception when sqlstate 'CT001' then
+      null; -- once more: this try is undone, with the locks and the keys that it held
+    end;
   end loop;
-  if job_ids is null and asked <> '[]' then
-    raise exception 'the same work keeps ending while this call enqueues it; call again' using errcode = '55P03';
-  end if;
-  if children is not null then
-    perform public.link_flow(children, parents, refs);
-  end if;
-
-  return coalesce((
-    select jsonb_agg(jsonb_build_object(
-        'job_id', j.id, 'created', u.is_first and j.id = any (new_ids), 'status', j.status)
-        || case when changes then jsonb_build_object('changed', j.id = any (changed_ids)) else '{}' end
-      order by u.ordinal)
-    from (
-      select u.id, u.ordinal, row_number() over (partition by u.id order by u.ordinal) = 1 as is_first
-      from unnest(job_ids) with ordinality u (id, ordinal)
-    ) u
-    join public.jobs j on j.id = u.id), '[]');
+  raise exception 'the same work keeps ending while this call enqueues it; call again' using errcode = '55P03';
 end $$;
 comment on function public.enqueue_jobs(jsonb) is 'Enqueues a batch or a flow of jobs.';
 revoke all on function public.enqueue_jobs(jsonb) from public, anon, authenticated;

@@ -68,38 +68,46 @@ end $$;
 revoke all on function public.flow_depths(jsonb) from public, anon, authenticated;
 grant execute on function public.flow_depths(jsonb) to service_role;
 
--- Lets the new jobs of a flow wait for their parents, some of which may be older jobs that just ended.
--- Called by enqueue_jobs. Locks older parents by ascending id, so that none ends unnoticed meanwhile.
+-- Lets the new jobs of a flow wait for their parents, some of which may be older jobs that have ended.
+-- Called by enqueue_once, which holds the locks of older parents, so that none ends unnoticed meanwhile.
 create function public.link_flow(children bigint[], parents bigint[], refs text[]) returns void
 language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
 begin
-  perform 1 from public.jobs j where j.id = any (parents) order by j.id for update;
-
   insert into public.job_parents (job_id, parent_id, ref)
   select u.child, u.parent, min(u.ref) from unnest(children, parents, refs) u (child, parent, ref)
   group by u.child, u.parent;
 
-  perform public.settle_children(parents);
+  perform public.settle_waiting(children);
 end $$;
 revoke all on function public.link_flow(bigint[], bigint[], text[]) from public, anon, authenticated;
 grant execute on function public.link_flow(bigint[], bigint[], text[]) to service_role;
 
--- Moves on whatever waits for these jobs: queued once all parents are done, cancelled with its own
--- children once one is a dead letter or cancelled.
--- Called by link_flow, resolve_jobs, claim_jobs (dead letters of expired leases) and cancel_job.
--- Locks the waiting jobs by ascending id, then counts: two parents that end at once cannot both miss it.
+-- Moves on whatever waits for these jobs.
+-- Called by resolve_jobs, claim_jobs (dead letters of expired leases), retry_job and whatever cancels jobs.
 create function public.settle_children(parent_ids bigint[]) returns void
 language plpgsql security definer
 set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 declare
-  children bigint[];
+  children bigint[] := array(
+    select distinct e.job_id from public.job_parents e where e.parent_id = any (parent_ids) order by e.job_id);
+begin
+  if children <> '{}' then
+    perform public.settle_waiting(children);
+  end if;
+end $$;
+revoke all on function public.settle_children(bigint[]) from public, anon, authenticated;
+grant execute on function public.settle_children(bigint[]) to service_role;
+
+-- Moves waiting jobs on: queued once all parents are done, cancelled with their own children once one is a dead letter
+-- or cancelled.
+-- Called by settle_children and link_flow.
+-- Locks the waiting jobs by ascending id, then counts: two parents that end at once cannot both miss it.
+create function public.settle_waiting(children bigint[]) returns void
+language plpgsql security definer
+set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
   dead bigint[];
 begin
-  children := array(
-    select distinct e.job_id from public.job_parents e where e.parent_id = any (parent_ids) order by e.job_id);
-  if cardinality(children) = 0 then
-    return;
-  end if;
   perform 1 from public.jobs j where j.id = any (children) and j.status = 'waiting' order by j.id for update;
 
   with left_over as (
@@ -130,8 +138,8 @@ begin
     perform public.settle_children(dead);
   end if;
 end $$;
-revoke all on function public.settle_children(bigint[]) from public, anon, authenticated;
-grant execute on function public.settle_children(bigint[]) to service_role;
+revoke all on function public.settle_waiting(bigint[]) from public, anon, authenticated;
+grant execute on function public.settle_waiting(bigint[]) to service_role;
 
 -- The jobs that wait, directly or further down, for these. Called by whatever locks them together.
 create function public.waiting_descendants(job_ids bigint[]) returns bigint[]
