@@ -44,7 +44,7 @@ def parse_dispatch(body: bytes, *, backend: str) -> Dispatch | None:
     """The job in a body; None for the body of a tick. Raises `BadRequest` with the field that is wrong."""
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None  # the tick says what is wrong with it
     if not isinstance(said, dict) or not _KEYS & said.keys():
         return None
@@ -66,6 +66,8 @@ def parse_dispatch(body: bytes, *, backend: str) -> Dispatch | None:
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
     field = str(problem["loc"][0]) if problem["loc"] else "body"
+    if problem["type"] == "extra_forbidden" and field in ("orgId", "data"):
+        return f"{field}: it means the same as {'org_id' if field == 'orgId' else 'payload'}; give one of them"
     if problem["type"] == "extra_forbidden":
         return f"{field}: there is no such field; there are {', '.join(_Body.model_fields)}"
     if field in ("org_id", "orgId"):

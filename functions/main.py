@@ -24,7 +24,7 @@ from functions.tick_report import TickReport
 from functions.worker import Worker
 
 MAX_BODY_BYTES = 64 * 1024
-BAD_INPUT = "22023"  # the database's word for what the caller has to change
+BAD_INPUT = "22"  # the class of SQLSTATEs that say that the caller has to change something
 
 _making_worker = threading.Lock()
 
@@ -62,7 +62,7 @@ def _run(request: flask.Request, settings: Settings) -> flask.Response:
         return _answer(400, _error(str(error)))
     except RequestRefused as error:
         log.error("tick_refused", error=error)
-        return _answer(400 if error.sqlstate == BAD_INPUT else 500, _error(redact(str(error))))
+        return _answer(400 if (error.sqlstate or "").startswith(BAD_INPUT) else 500, _error(redact(str(error))))
     except QueueUnavailable as error:
         log.error("queue_unavailable", error=error)
         return _answer(503, _error(redact(str(error))))

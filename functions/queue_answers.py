@@ -106,7 +106,8 @@ def _not_json(name: str, parameters: Mapping[str, Any]) -> RequestRefused | None
     try:
         json.dumps(parameters, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
-        return RequestRefused(f"{name}: the parameters are not JSON ({error}); use plain JSON values")
+        problem = f"{name}: the parameters are not JSON ({error}); use plain JSON values"
+        return RequestRefused(problem, sqlstate="22023")
     return None
 
 

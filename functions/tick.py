@@ -99,6 +99,8 @@ class _Tick:
         try:
             if not self.time.notice_stop():
                 self.held.add(self.claims.first())
+            elif self.options.start is not None:
+                raise QueueUnavailable("this instance is stopping and has not taken the job; call again")
             while self.held or self.results:
                 self._step()
         finally:
@@ -183,6 +185,8 @@ class _Tick:
     def _receive(self, attempt: Attempt, result: JobResult) -> None:
         if not self.held.finish(attempt):
             log.debug("late_result_dropped", job_id=attempt.job.job_id, type=attempt.job.type)
+            if result.cost:  # the money is spent, whatever the result is worth
+                self.results.add(attempt.job, attempt.result("release"))
             return
         seconds = (result.duration_ms or 0) / 1000
         self.longest[attempt.job.type] = max(self.longest.get(attempt.job.type, 0.0), seconds)

@@ -18,9 +18,12 @@ create table public.ingested_files (
   created_at timestamptz not null default now(),
   superseded_at timestamptz,
   deleted_at timestamptz,
+  problem text,
   unique (object_id, version)
 );
 comment on table public.ingested_files is 'One row per uploaded object version; the newest that is not deleted is the file.';
+comment on column public.ingested_files.problem is
+  'Set when a flow of this file could not be enqueued; operators find the reason in ingest_failures.';
 comment on column public.ingested_files.mime_type is 'What the uploader claimed. The handlers look at the bytes.';
 create unique index ingested_files_one_current on public.ingested_files (object_id)
   where superseded_at is null and deleted_at is null;
@@ -147,6 +150,14 @@ begin
   select j.id, j.org_id, j.type, j.attempts, j.worker_id, j.lease_token, cancel_unfinished.outcome, reason, j.started_at
   from public.jobs j where j.id = any (job_ids) and j.status = 'processing';
 
+  -- A cancelled attempt counts: or who uploads again and again would work without limit.
+  if public.limits_are_on() then
+    insert into public.org_usage as u (org_key, day, org_id, jobs)
+    select j.org_key, (now() at time zone 'UTC')::date, min(j.org_id), count(*)
+    from public.jobs j where j.id = any (job_ids) and j.status = 'processing' group by j.org_key order by j.org_key
+    on conflict on constraint org_usage_pkey do update set jobs = u.jobs + excluded.jobs;
+  end if;
+
   update public.jobs j set
     status = 'cancelled', worker_id = null, lease_token = null, lease_expires_at = null,
     last_error = reason, completed_at = now(), updated_at = now()
@@ -227,6 +238,7 @@ begin
       perform public.enqueue_file_flow(file_id, route.flow, priority);
     exception when others then
       perform public.record_ingest_failure(object_id, version, bucket_id, path, 'route ' || route.name, sqlerrm);
+      update public.ingested_files f set problem = 'its processing could not be started' where f.id = file_id;
     end;
   end loop;
   return file_id;

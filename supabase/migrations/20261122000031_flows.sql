@@ -108,35 +108,36 @@ set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan
 declare
   dead bigint[];
 begin
-  perform 1 from public.jobs j where j.id = any (children) and j.status = 'waiting' order by j.id for update;
+  while children <> '{}' loop
+    perform 1 from public.jobs j where j.id = any (children) and j.status = 'waiting' order by j.id for update;
 
-  with left_over as (
-    select e.job_id,
-      count(*) filter (where p.status <> 'done') as unfinished,
-      min(p.id) filter (where p.status in ('failed', 'cancelled')) as culprit
-    from public.job_parents e join public.jobs p on p.id = e.parent_id
-    where e.job_id = any (children)
-    group by e.job_id
-  ),
-  moved as (
-    update public.jobs j set
-      status = case when l.culprit is not null then 'cancelled' when l.unfinished = 0 then 'queued' else 'waiting' end,
-      waiting_for = l.unfinished,
-      run_at = case when l.unfinished = 0 then greatest(j.run_at, now()) else j.run_at end,
-      turn = case when j.run_at > now() then 'later' else 'ready' end,
-      cancelled_by = l.culprit,
-      last_error = case when l.culprit is not null
-        then format('job %s (%s), which this one waits for, ended as %s', p.id, p.type, p.status) end,
-      completed_at = case when l.culprit is not null then now() end,
-      updated_at = now()
-    from left_over l left join public.jobs p on p.id = l.culprit
-    where j.id = l.job_id and j.status = 'waiting'
-    returning j.id, j.status
-  )
-  select array_agg(m.id) into dead from moved m where m.status = 'cancelled';
-  if dead is not null then
-    perform public.settle_children(dead);
-  end if;
+    with left_over as (
+      select e.job_id,
+        count(*) filter (where p.status <> 'done') as unfinished,
+        min(p.id) filter (where p.status in ('failed', 'cancelled')) as culprit
+      from public.job_parents e join public.jobs p on p.id = e.parent_id
+      where e.job_id = any (children)
+      group by e.job_id
+    ),
+    moved as (
+      update public.jobs j set
+        status = case when l.culprit is not null then 'cancelled' when l.unfinished = 0 then 'queued' else 'waiting' end,
+        waiting_for = l.unfinished,
+        run_at = case when l.unfinished = 0 then greatest(j.run_at, now()) else j.run_at end,
+        turn = case when j.run_at > now() then 'later' else 'ready' end,
+        cancelled_by = l.culprit,
+        last_error = case when l.culprit is not null
+          then format('job %s (%s), which this one waits for, ended as %s', p.id, p.type, p.status) end,
+        completed_at = case when l.culprit is not null then now() end,
+        updated_at = now()
+      from left_over l left join public.jobs p on p.id = l.culprit
+      where j.id = l.job_id and j.status = 'waiting'
+      returning j.id, j.status
+    )
+    select array_agg(m.id) into dead from moved m where m.status = 'cancelled';
+    -- Level by level in a loop: a chain of hundreds would exceed the stack.
+    children := array(select distinct e.job_id from public.job_parents e where e.parent_id = any (dead) order by e.job_id);
+  end loop;
 end $$;
 revoke all on function public.settle_waiting(bigint[]) from public, anon, authenticated;
 grant execute on function public.settle_waiting(bigint[]) to service_role;

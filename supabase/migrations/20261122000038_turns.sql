@@ -20,7 +20,7 @@ revoke all on function public.ready_due_jobs(int) from public, anon, authenticat
 grant execute on function public.ready_due_jobs(int) to service_role;
 
 -- The types that this claim may take from: those that have claimable jobs, were asked for, have room under their
--- limit, and usually end within `fits_in` seconds: nine in ten among the last thousand jobs; unknown ones fit.
+-- limit, and usually end within `fits_in` seconds: nine in ten of those among the latest 5,000 attempts; unknown ones fit.
 -- Called by claim_jobs and count_claimable_jobs. Jumps from type to type through the index; takes no locks.
 create function public.open_types(types text[], fits_in int) returns text[]
 language plpgsql stable security definer set search_path = ''
@@ -35,20 +35,23 @@ begin
       order by j.type limit 1)
     from present p where p.type is not null
   ),
+  latest as (
+    select r.type, r.outcome, r.duration_ms, r.reused_from
+    from public.job_runs r where fits_in is not null order by r.job_id desc limit 5000
+  ),
+  usual as (
+    select l.type, percentile_disc(0.9) within group (order by l.duration_ms) as ms
+    from latest l where l.outcome = 'done' and l.reused_from is null group by l.type
+  ),
   named as (
     select p.type from present p
     union
     select j.type from public.jobs j where j.status = 'queued' and j.turn = 'alone' and j.run_at <= now()
   )
   select coalesce(array_agg(n.type), '{}')
-  from named n left join public.type_rooms() r on r.type = n.type
+  from named n left join public.type_rooms() r on r.type = n.type left join usual u on u.type = n.type
   where n.type is not null and (open_types.types is null or n.type = any (open_types.types)) and coalesce(r.slots, 1) > 0
-    and (fits_in is null or coalesce((
-      select percentile_disc(0.9) within group (order by latest.duration_ms) from (
-        select r.type, r.duration_ms from public.job_runs r
-        where r.outcome = 'done' and r.reused_from is null order by r.job_id desc limit 1000
-      ) latest where latest.type = n.type
-    ), 0) <= fits_in::bigint * 1000));
+    and (fits_in is null or coalesce(u.ms, 0) <= fits_in::bigint * 1000));
 end $$;
 revoke all on function public.open_types(text[], int) from public, anon, authenticated;
 grant execute on function public.open_types(text[], int) to service_role;

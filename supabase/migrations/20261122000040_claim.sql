@@ -93,6 +93,40 @@ end $$;
 revoke all on function public.describe_claimed(bigint[]) from public, anon, authenticated;
 grant execute on function public.describe_claimed(bigint[]) to service_role;
 
+-- describe_claimed for a batch of any size: jsonb ends at 256 MB, and a claim that raised would meet the same jobs again
+-- and again. What does not fit goes back, uncharged, but for one job; a job that is too large by itself is a dead letter.
+-- Called by claim_jobs and start_job, which hold the jobs' locks.
+create function public.hand_out(job_ids bigint[]) returns jsonb
+language plpgsql security definer set search_path = '' set enable_seqscan = off as $$
+declare
+  one bigint := job_ids[1];
+begin
+  begin
+    return public.describe_claimed(job_ids);
+  exception when program_limit_exceeded or out_of_memory then
+    null;
+  end;
+  if cardinality(job_ids) > 1 then
+    update public.jobs j set
+      status = 'queued', attempts = j.attempts - 1, worker_id = null, lease_token = null, lease_expires_at = null
+    where j.id = any (job_ids) and j.id <> one;
+    return public.hand_out(array[one]);
+  end if;
+  perform public.lock_jobs(public.waiting_descendants(job_ids));
+  insert into public.job_runs (job_id, org_id, type, attempt, worker_id, lease_token, outcome, error, started_at)
+  select j.id, j.org_id, j.type, j.attempts, j.worker_id, j.lease_token, 'failed', 'too large to be handed out', j.started_at
+  from public.jobs j where j.id = one;
+  update public.jobs j set
+    status = 'failed', completed_at = now(), updated_at = now(),
+    worker_id = null, lease_token = null, lease_expires_at = null,
+    last_error = 'too large: the outputs that it waited for have more than 256 MB together; put them into Storage'
+  where j.id = one;
+  perform public.settle_children(job_ids);
+  return '[]';
+end $$;
+revoke all on function public.hand_out(bigint[]) from public, anon, authenticated;
+grant execute on function public.hand_out(bigint[]) to service_role;
+
 -- Gives queued jobs, whose locks the caller holds, to a worker: each gets a fresh lease token and an attempt.
 -- Called by claim_jobs and start_job. `lease_seconds` falls back to the settings and is clamped to 10 to 3600.
 create function public.lease_jobs(job_ids bigint[], worker_id uuid, lease_seconds int) returns void
@@ -206,9 +240,9 @@ begin
     picked := array(
       select j.id from public.jobs j
       where j.status = 'processing' and j.worker_id = claim_jobs.worker_id and not j.id = any (held)
-      order by j.id limit 1000);
+      order by j.id limit 100);
     if cardinality(picked) > 0 then
-      return public.describe_claimed(picked);
+      return public.hand_out(picked);
     end if;
   end if;
   if not coalesce(force, false) and not (select s.processing_enabled from public.job_queue_settings s where s.only_row) then
@@ -231,7 +265,7 @@ begin
   if picked = '{}' then
     picked := public.lease_suspect(allowed, limited, worker_id, lease_seconds);
   end if;
-  return public.describe_claimed(picked);
+  return public.hand_out(picked);
 end $$;
 comment on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[], int) is
   'Hands out due jobs, each under a fresh lease.';
@@ -265,7 +299,7 @@ begin
   where j.id = (enqueued ->> 'job_id')::bigint and j.status = 'processing' and j.worker_id = start_job.worker_id;
   if wanted.id is not null then
     return enqueued - 'changed' || jsonb_build_object(
-      'status', 'processing', 'waits_for', null, 'job', public.describe_claimed(array[wanted.id]) -> 0);
+      'status', 'processing', 'waits_for', null, 'job', public.hand_out(array[wanted.id]) -> 0);
   end if;
   if force or (select s.processing_enabled from public.job_queue_settings s where s.only_row) then
     select j.id, j.type, j.org_key into wanted from public.jobs j
@@ -283,7 +317,7 @@ begin
   return enqueued - 'changed' || jsonb_build_object(
     'status', (select j.status from public.jobs j where j.id = (enqueued ->> 'job_id')::bigint),
     'waits_for', reason,
-    'job', public.describe_claimed(array[wanted.id]) -> 0);
+    'job', public.hand_out(array[wanted.id]) -> 0);
 end $$;
 comment on function public.start_job(uuid, jsonb, int, boolean) is 'Enqueues one job and claims it at once.';
 revoke all on function public.start_job(uuid, jsonb, int, boolean) from public, anon, authenticated;

@@ -129,6 +129,7 @@ begin
       and not r.job_id = any (outdated) and not apply_errors ? r.job_id::text));
   perform public.settle_children(ids);
   if cardinality(mine) < cardinality(asked) then
+    perform public.settle_late_costs(asked);
     verdicts := verdicts || array(
       select public.verdict_without_lease(r) from unnest(asked) r
       where r.ordinal not in (select m.ordinal from unnest(mine) m));
@@ -247,6 +248,28 @@ begin
 end $$;
 revoke all on function public.settle_usage(public.job_result[]) from public, anon, authenticated;
 grant execute on function public.settle_usage(public.job_result[]) to service_role;
+
+-- Money spent on attempts that ended without their worker (cancelled, superseded, given up): it is spent all the same.
+-- Called by resolve_jobs, after the jobs' locks. An attempt's cost is written once; locks the organisations in one order.
+create function public.settle_late_costs(asked public.job_result[]) returns void
+language plpgsql security definer set search_path = '' as $$
+begin
+  if not exists (select from unnest(asked) r where r.cost > 0 and r.problem is null) then
+    return;
+  end if;
+  with spent as (
+    update public.job_runs a set cost = r.cost
+    from unnest(asked) r
+    where r.cost > 0 and a.job_id = r.job_id and a.lease_token = r.lease_token and a.cost is null
+    returning a.org_id, a.cost
+  )
+  insert into public.org_usage as u (org_key, day, org_id, spend)
+  select hashtextextended(s.org_id, 0), (now() at time zone 'UTC')::date, s.org_id, sum(s.cost)
+  from spent s group by s.org_id order by 1
+  on conflict on constraint org_usage_pkey do update set spend = u.spend + excluded.spend;
+end $$;
+revoke all on function public.settle_late_costs(public.job_result[]) from public, anon, authenticated;
+grant execute on function public.settle_late_costs(public.job_result[]) to service_role;
 
 -- What becomes of an element whose lease its worker does not hold: malformed, resolved or cancelled before, or lost.
 -- Called by resolve_jobs. job_runs remembers how each lease ended.

@@ -86,6 +86,7 @@ declare
   settings public.job_queue_settings;
   needed int := (greatest(slot, 1) - 1) * batch_size + 1;
   endpoint text;
+  host text;
   secret text;
   status int;
   content text;
@@ -99,6 +100,12 @@ begin
   end if;
 
   endpoint := public.read_vault_secret(endpoint_secret);
+  -- Errors name the host alone: Vault holds more than addresses, and who may call this may name any of its secrets.
+  host := substring(endpoint from '^https?://(?:[^/?#@]*@)?[^/?#@]+');
+  if host is null then
+    raise exception 'Vault''s % is no http(s) URL', endpoint_secret using errcode = '55000';
+  end if;
+  host := regexp_replace(host, '//[^@]*@', '//');
   secret := public.read_vault_secret(runner_secret);
   perform extensions.http_set_curlopt('CURLOPT_TIMEOUT_MS', settings.http_timeout_ms::text);
   perform extensions.http_set_curlopt('CURLOPT_CONNECTTIMEOUT_MS', '10000');
@@ -112,13 +119,13 @@ begin
       jsonb_build_object('limit', batch_size, 'delay', delay_ms)::text
     )::extensions.http_request) h;
   exception when others then
-    raise exception 'the worker at % did not answer: %', endpoint, sqlerrm using errcode = '08000';
+    raise exception 'the worker at % did not answer: %', host, sqlerrm using errcode = '08000';
   end;
 
   if status between 200 and 299 then
     return format('called: the worker answered %s', status);
   end if;
-  raise exception 'the worker at % answered %: %', endpoint, status, case
+  raise exception 'the worker at % answered %: %', host, status, case
     when status = 401 then format('it refused the secret; Vault''s %s must equal its JOB_QUEUE_RUNNER_SECRET or CRON_SECRET', runner_secret)
     when status = 405 then 'the endpoint seems to redirect; store its final https URL'
     else coalesce(nullif(left(content, 300), ''), 'no content') end

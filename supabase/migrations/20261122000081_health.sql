@@ -14,7 +14,7 @@ begin
     select j.jobname, d.status, d.return_message, d.start_time, d.end_time
     from cron.job_run_details d left join cron.job j on j.jobid = d.jobid
     where d.command like '%invoke_cron_tick(%'
-    order by d.start_time desc nulls last limit up_to
+    order by d.runid desc limit up_to
   ) t;
   return coalesce(ticks, '[]');
 end $$;

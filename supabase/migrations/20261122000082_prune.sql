@@ -15,7 +15,10 @@ create function public.jobs_still_needed(job_ids bigint[]) returns bigint[]
 language sql stable security definer set search_path = '' as $$
   select coalesce(array_agg(j.id), '{}') from public.jobs j
   where j.id = any (job_ids) and (
-    exists (
+    -- Or its file would pass for done.
+    (j.status = 'failed' and exists (
+      select from public.ingested_files f where f.id = j.file_id and f.superseded_at is null and f.deleted_at is null))
+    or exists (
       select from public.job_parents e join public.jobs child on child.id = e.job_id
       where e.parent_id = j.id and (
         child.status in ('waiting', 'queued', 'processing', 'failed')
@@ -81,13 +84,17 @@ begin
         when 'done' then coalesce(own.keep_done_days, every.keep_done_days)
         when 'failed' then coalesce(own.keep_failed_days, every.keep_failed_days)
         else coalesce(own.keep_cancelled_days, every.keep_cancelled_days) end)
-      and (j.unique_for <> 'ever' or j.payload <> '{}' or num_nonnulls(j.output, j.progress, j.last_error, j.public_error) > 0)
+      and (j.unique_for <> 'ever' or j.status <> 'done' or j.payload <> '{}' or num_nonnulls(j.output, j.progress) > 0)
     order by j.id limit most);
   if cardinality(old_ids) = most then
     new_position := old_ids[most];
   elsif looked_at < 10 * most then
     new_position := 0;
   end if;
+  -- Attempts of unfinished jobs that came to nothing would otherwise add up for as long as the jobs wait.
+  delete from public.job_runs r
+  where r.job_id > old_position and r.job_id <= new_position and r.outcome in ('snooze', 'release')
+    and r.finished_at < now() - interval '7 days';
   old_ids := array(
     select j.id from public.jobs j
     where j.id = any (old_ids) and j.completed_at < now() order by j.id for update skip locked);
@@ -95,7 +102,7 @@ begin
   old_ids := array(select o.id from unnest(old_ids) o (id) except select n.id from unnest(public.jobs_still_needed(old_ids)) n (id));
 
   perform public.remember_past_steps(old_ids);
-  delete from public.jobs j where j.id = any (old_ids) and j.unique_for <> 'ever';
+  delete from public.jobs j where j.id = any (old_ids) and (j.unique_for <> 'ever' or j.status <> 'done');
   get diagnostics affected = row_count;
   counts := counts || jsonb_build_object('jobs', affected);
   delete from public.job_runs r where r.job_id = any (old_ids);

@@ -59,7 +59,7 @@ create view public.file_status with (security_invoker = on) as
 select
   f.id as file_id, f.org_id, f.bucket_id, f.path, f.version, f.mime_type, f.size,
   case
-    when count(j.id) = 0 then 'done'
+    when count(j.id) = 0 then case when f.problem is null then 'done' else 'failed' end
     when bool_or(j.status = 'processing') then 'processing'
     when bool_or(j.status in ('queued', 'waiting')) then
       case when bool_or(j.status = 'done') then 'processing' else 'waiting' end

@@ -22,15 +22,15 @@ begin
     return;
   end if;
   for tick in
-    select j.jobname, j.schedule, last.started_at, last.states, last.message
+    select j.jobname, j.schedule, last.started_at, last.states
     from cron.job j
     cross join lateral (
-      select max(r.start_time) as started_at, array_agg(r.status) as states,
-        (array_agg(r.return_message order by r.runid desc))[1] as message
+      select max(coalesce(r.start_time, r.end_time)) as started_at, array_agg(r.status) as states
       from (
-        select d.runid, d.start_time, d.status, d.return_message from cron.job_run_details d
+        -- Of a run that could not even be started pg_cron knows the end alone, if that.
+        select d.runid, d.start_time, d.end_time, d.status from cron.job_run_details d
         where d.jobid = j.jobid order by d.runid desc limit 3) r) last
-    where j.active and j.command like '%invoke_cron_tick(%' and last.started_at is not null
+    where j.active and (j.command like '%invoke_cron_tick(%' or j.jobname like 'crontick-%') and last.states is not null
     order by j.jobname
   loop
     begin
@@ -43,7 +43,7 @@ begin
       return next format('schedule %s (%s) has not run since %s: see select * from cron.job_run_details',
         tick.jobname, tick.schedule, to_char(tick.started_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'));
     elsif tick.states = array['failed', 'failed', 'failed'] then
-      return next format('schedule %s: its last 3 runs failed: %s', tick.jobname, left(tick.message, 200));
+      return next format('schedule %s: its last 3 runs failed: see select * from cron.job_run_details', tick.jobname);
     end if;
   end loop;
 end $$;
@@ -97,6 +97,12 @@ language sql stable security definer set search_path = '' as $$
       having sum(f.jobs) > 0)
     union all
     select 'schedule', (select string_agg(t.problem, '; ') from public.find_schedule_problems() t (problem))
+    union all
+    select 'cron_tasks', (
+      select format('%s recurring job(s) are overdue or could not be enqueued: see select * from public.cron_tasks', count(*))
+      from public.cron_tasks t
+      where t.active and (t.next_run_at < now() - interval '10 minutes' or t.last_error is not null)
+      having count(*) > 0)
     union all
     select 'ingest_failures', (
       select format('%s upload(s) of the last hour were not enqueued: see select * from public.ingest_failures', count(*))

@@ -66,7 +66,7 @@ def test_a_job_without_an_organisation_is_refused(org: dict[str, Any]) -> None:
         ({"idempotency_key": ""}, "idempotency_key"),
         ({"force": "yes"}, "force"),
         ({"limit": 3}, "limit: there is no such field"),
-        ({"org_id": "acme", "orgId": "globex"}, "orgId: there is no such field"),
+        ({"org_id": "acme", "orgId": "globex"}, "orgId: it means the same as org_id"),
     ],
     ids=str,
 )
