@@ -188,7 +188,7 @@ revoke all on function public.ingest_again(uuid, int) from public, anon, authent
 grant execute on function public.ingest_again(uuid, int) to service_role;
 
 -- Brings what we know of these objects up to date: retires files whose object is gone or was overwritten, ingests what
--- is stored. Answers {"enqueued", "retired", "failed"}, in files, and "last": the object after which the time was over,
+-- is stored. Answers {"enqueued", "retired", "failed"}, in files, and "last": the object after which it had done enough,
 -- or null. An object that is being written right now is left to its own trigger.
 -- Called by reconcile_files and backfill_files. Locks the objects it changes against overwriting until it commits,
 -- skipping locked ones; then jobs by ascending id, then their files.
@@ -196,7 +196,10 @@ create function public.catch_up(object_ids uuid[], route_id bigint, priority int
 language plpgsql security definer set search_path = ''
 set plan_cache_mode = force_custom_plan set lock_timeout = '2s' as $$
 declare
-  behind uuid[] := array(select c.object_id from public.objects_to_catch_up(object_ids, route_id) c);
+  most constant int := 300; -- about what a second is enough for
+  behind uuid[] := array(
+    select c.object_id from public.objects_to_catch_up(object_ids, route_id) c order by c.object_id limit most + 1);
+  ends_at uuid;
   free uuid[];
   outdated uuid[];
   deleted uuid[];
@@ -209,6 +212,10 @@ declare
 begin
   if behind = '{}' then
     return '{"enqueued": 0, "retired": 0, "failed": 0, "last": null}';
+  end if;
+  if cardinality(behind) > most then
+    behind := behind[:most];
+    ends_at := behind[most];
   end if;
   free := array(select o.id from storage.objects o where o.id = any (behind) order by o.id for share skip locked);
   free := free || array(
@@ -250,7 +257,7 @@ begin
     'enqueued', enqueued,
     'retired', coalesce(cardinality(outdated || deleted), 0),
     'failed', failed + coalesce(cardinality(kept), 0),
-    'last', case when clock_timestamp() > until then last end);
+    'last', case when clock_timestamp() > until and last is not null then last else ends_at end);
 end $$;
 revoke all on function public.catch_up(uuid[], bigint, int, timestamptz) from public, anon, authenticated;
 grant execute on function public.catch_up(uuid[], bigint, int, timestamptz) to service_role;

@@ -95,6 +95,18 @@ def test_a_sweep_goes_on_where_the_last_call_stopped_and_then_starts_over(
     assert reconcile(queue) == {"checked": 5, "finished": True}
 
 
+def test_however_much_is_to_be_made_up_for_a_call_does_a_bounded_part_of_it(queue: Queue) -> None:
+    queue.rows(
+        "insert into public.ingested_files (org_id, object_id, version, bucket_id, path) "
+        "select 'acme', gen_random_uuid(), 'v', 'ingest', 'acme/' || i from generate_series(1, 301) i"
+    )
+
+    assert reconcile_all(queue, up_to=1000) == [
+        {"checked": 300, "retired": 300},
+        {"checked": 1, "retired": 1, "finished": True},
+    ]
+
+
 def test_a_sweep_that_was_left_in_the_middle_can_start_over(queue: Queue) -> None:
     for n in range(3):
         upload(queue.connection, f"acme/{n}.txt")
