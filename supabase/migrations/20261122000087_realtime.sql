@@ -7,7 +7,7 @@
 -- Broadcasts where one job of a file stands, and the file with it: {"file_id", "job_id", "type", "status", "file"}.
 -- Called by the triggers below, whose conditions spare jobs without a file. Takes no locks; never fails the job.
 create function public.tell_about_file() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_generic_plan as $$
 begin
   if to_regprocedure('realtime.send(jsonb, text, text, boolean)') is null
     or not (select s.realtime from public.job_queue_settings s where s.only_row) then
