@@ -9,6 +9,8 @@ LEGS = ("wheel", "debian")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--leg", choices=LEGS, default="wheel", help="which Postgres the tests meet")
+    parser.addoption("--state-machine-minutes", type=float, help="how long the state machine looks (45 s)")
+    parser.addoption("--state-machine-seed", type=int, help="run one round of the state machine, by its seed")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,252 @@
+"""What workers do to the model: claim, heartbeat, resolve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.database.state_machine.model import (
+    BACKOFF_CAP_SECONDS,
+    BACKOFF_SECONDS,
+    DEFAULT_MAX_CRASHES,
+    LEASE_SECONDS,
+    MAX_CRASHES,
+    SECOND,
+    TIMEOUTS,
+    Job,
+    Lease,
+    Model,
+    Observation,
+    Row,
+    clamp,
+)
+
+OUTCOMES = ("done", "retry", "failed", "snooze", "release")
+
+
+def claim(model: Model, asked: Row, seen: Observation) -> None:
+    """Checks that what claim_jobs handed out was legal, and as much as there was to be had."""
+    answer: Sequence[Row] = seen.answer
+    worker_id, held = asked["worker_id"], asked.get("held")
+    if held is not None:
+        stranded = [job for job in model.processing() if job.worker_id == worker_id and job.id not in held]
+        if stranded:
+            check_described(model, stranded, answer)
+            return
+    if model.is_paused and not asked.get("force"):
+        assert answer == [], "claimed while paused"
+        return
+    reclaim(model)
+    for job in model.jobs.values():
+        if job.status == "queued" and job.turn == "later" and job.run_at <= model.now:
+            job.turn = "ready"
+
+    claimable = [
+        job
+        for job in model.jobs.values()
+        if job.status == "queued" and job.run_at <= model.now and job.turn in ("ready", "alone")
+        and (asked.get("types") is None or job.type in asked["types"])
+    ]  # fmt: skip
+    batch_size = clamp(asked.get("batch_size"), 1, 1000, 5)
+    live, used = model.live(), model.used_on(seen.day)
+    picked = [model.jobs[element["job_id"]] for element in answer]
+    for job in picked:
+        assert job in claimable, f"job {job.id} is not claimable: {job}"
+    assert len(picked) <= batch_size, "a batch larger than asked for"
+    if any(job.turn == "alone" for job in picked):
+        assert len(picked) == 1, "a suspect in company"
+    broken = model.limits.broken_by(picked, live, used)
+    assert broken is None, f"a limit is broken: {broken}"
+    free = [job for job in claimable if model.limits.broken_by([job], live, used) is None]
+    assert picked or not free, f"an empty claim, though these were free: {[job.id for job in free]}"
+    if picked and picked[0].turn == "ready" and not model.limits.are_on():
+        ready = sum(job.turn == "ready" for job in claimable)
+        assert len(picked) == min(ready, batch_size), (
+            f"{len(picked)} claimed of {ready}, asked for {batch_size}"
+        )
+    lease(model, picked, answer, worker_id, asked.get("lease_seconds"))
+    check_described(model, picked, answer)
+
+
+def reclaim(model: Model) -> None:
+    """Leases that ran out count as crashes; what crashed too often is a dead letter, the rest is suspect."""
+    dead = []
+    for job in model.processing():
+        if (job.lease_expires_at or 0) >= model.now:
+            continue
+        model.end_attempt(job, "crash")
+        job.crashes += 1
+        job.attempts = max(job.attempts - 1, 0)
+        job.run_at, job.turn, job.status, job.has_error = model.now, "alone", "queued", True
+        job.drop_lease()
+        if job.crashes >= MAX_CRASHES.get(job.type, DEFAULT_MAX_CRASHES):
+            job.end("failed", model.now, has_error=True)
+            dead.append(job.id)
+    model.settle_children(dead)
+
+
+def lease(
+    model: Model, picked: Sequence[Job], answer: Sequence[Row], worker_id: str, seconds: int | None
+) -> None:
+    known = {old.lease_token for old in model.leases}
+    for job, element in zip(picked, answer, strict=True):
+        assert element["lease_token"] not in known, f"lease token {element['lease_token']} was used before"
+        job.status, job.worker_id, job.lease_token = "processing", worker_id, element["lease_token"]
+        job.lease_expires_at = model.now + clamp(seconds, 10, 3600, LEASE_SECONDS) * SECOND
+        job.attempts += 1
+        job.progress = None
+        model.leases.append(Lease(job.id, element["lease_token"], worker_id))
+
+
+def check_described(model: Model, picked: Sequence[Job], answer: Sequence[Row]) -> None:
+    assert len(picked) == len(answer), f"{len(answer)} handed out, not {len(picked)}"
+    for job, element in zip(sorted(picked, key=lambda job: job.place), answer, strict=True):
+        parents = [model.jobs[parent] for parent in model.parents.get(job.id, {})]
+        types = [parent.type for parent in parents]
+        expected = {
+            "job_id": job.id,
+            "org_id": job.org_id,
+            "type": job.type,
+            "payload": job.payload,
+            "attempts": job.attempts,
+            "max_attempts": job.max_attempts,
+            "lease_token": job.lease_token,
+            "timeout_seconds": TIMEOUTS.get(job.type),
+            "alone": job.turn == "alone",
+            "parents": {
+                p.type if types.count(p.type) == 1 else model.parents[job.id][p.id] or str(p.id): p.output
+                for p in parents
+            },
+        }
+        described = {name: value for name, value in element.items() if name != "lease_expires_at"}
+        assert described == expected, f"{described} is handed out for {expected}"
+
+
+def extend(model: Model, asked: Row, seen: Observation) -> None:
+    """A heartbeat keeps a lease only for the worker that has it."""
+    expected = []
+    for element in asked["leases"]:
+        job = model.jobs.get(element["job_id"]) if is_number(element["job_id"]) else None
+        verdict = "lost"
+        if job is not None and holds(job, asked["worker_id"], element["lease_token"]):
+            verdict = "ok"
+            job.lease_expires_at = (
+                model.now + clamp(asked.get("lease_seconds"), 10, 3600, LEASE_SECONDS) * SECOND
+            )
+            job.progress = element.get("progress", job.progress)
+        elif job is not None and job.status == "cancelled":
+            verdict = "cancelled"
+        expected.append({"job_id": element["job_id"], "verdict": verdict})
+    assert seen.answer == expected
+
+
+def is_number(job_id: object) -> bool:
+    return isinstance(job_id, int) and job_id > 0
+
+
+def holds(job: Job, worker_id: str, lease_token: str) -> bool:
+    return (job.status, job.worker_id, job.lease_token) == ("processing", worker_id, lease_token)
+
+
+def resolve(model: Model, worker_id: str, results: Sequence[Row], seen: Observation) -> None:
+    """Ends the attempts that are the worker's own, and checks the verdict on every element."""
+    mine: dict[int, Row] = {}
+    problems: set[int] = set()
+    for at, result in enumerate(results):
+        is_wrong = not is_number(result.get("job_id")) or result.get("outcome") not in OUTCOMES
+        is_twice = any(
+            (other.get("job_id"), other["lease_token"]) == (result.get("job_id"), result["lease_token"])
+            for before, other in enumerate(results[:at])
+            if before not in problems
+        )
+        job = model.jobs.get(result.get("job_id", 0))
+        if is_wrong or is_twice:
+            problems.add(at)
+        elif job is not None and holds(job, worker_id, result["lease_token"]):
+            mine[at] = result
+    has_cost = any(result.get("cost", 0) > 0 for result in mine.values())
+    verdicts: dict[int, str] = {}
+    for at, result in sorted(mine.items(), key=lambda item: int(item[1]["job_id"])):
+        job = model.jobs[result["job_id"]]
+        verdicts[at] = end(model, job, result, seen)
+        if model.limits.are_on() or has_cost:
+            used = model.usage[job.org_id, seen.day]
+            used.jobs += result["outcome"] in ("done", "retry", "failed")
+            used.spend += max(result.get("cost", 0), 0)
+    model.settle_children([result["job_id"] for result in mine.values()])
+    check_verdicts(model, results, problems, verdicts, seen)
+
+
+def end(model: Model, job: Job, result: Row, seen: Observation) -> str:
+    """Moves a job whose attempt ended; returns the verdict. How long a retry waits is learnt, within its bounds."""
+    outcome = result["outcome"]
+    if model.is_outdated(job):
+        outcome = "superseded"
+    elif outcome == "done" and job.type == "picky" and "broken" in (result.get("output") or {}):
+        outcome = "error"
+    model.end_attempt(job, outcome)
+    charged = job.attempts
+    was_alone = job.turn == "alone"
+    if outcome in ("snooze", "release"):
+        job.attempts -= 1
+    error = outcome == "error" or "error" in result
+    if outcome == "release":
+        job.has_error = job.has_error or error
+    else:
+        job.has_error = error
+        job.public_error = result.get("public_error")
+    if outcome == "done":
+        job.output, job.public_error = result.get("output"), None
+        job.end("done", model.now, has_error=False)
+    elif outcome == "superseded":
+        job.end("cancelled", model.now, has_error=True)
+    elif outcome == "failed" or (outcome in ("retry", "error") and charged >= job.max_attempts):
+        job.end("failed", model.now, has_error=job.has_error)
+    else:
+        job.status = "queued"
+        job.drop_lease()
+        put_off(model, job, outcome, result, seen, BACKOFF_SECONDS * 2 ** (charged - 1))
+        if outcome == "release" and was_alone:
+            job.turn = "alone"
+    return outcome if outcome in ("error", "superseded") else "ok"
+
+
+def put_off(model: Model, job: Job, outcome: str, result: Row, seen: Observation, backoff: int) -> None:
+    delay = result.get("retry_in")
+    if outcome == "snooze" and delay is None:
+        delay = 60
+    if outcome != "release" and delay is not None:
+        job.run_at = model.now + delay * SECOND
+    elif outcome != "release":
+        job.run_at = seen.jobs[job.id]["run_at"]
+        latest = model.now + min(backoff, BACKOFF_CAP_SECONDS) * SECOND
+        assert model.now <= job.run_at <= latest, (
+            f"job {job.id} waits for {job.run_at - model.now} microseconds"
+        )
+    job.turn = "later" if job.run_at > model.now else "ready"
+
+
+def check_verdicts(
+    model: Model, results: Sequence[Row], problems: set[int], verdicts: dict[int, str], seen: Observation
+) -> None:
+    answers: Sequence[Row] = seen.answer
+    assert len(answers) == len(results)
+    for at, (result, answer) in enumerate(zip(results, answers, strict=True)):
+        job = model.jobs.get(result.get("job_id", 0))
+        before = model.runs.get(result["lease_token"]) if is_audited(model, result) else None
+        if at in problems:
+            verdict = "error"
+        elif at in verdicts:
+            verdict = verdicts[at]
+        elif before in ("superseded", "error"):
+            verdict = before
+        else:
+            verdict = "ok" if before in OUTCOMES else "lost"
+        assert answer["verdict"] == verdict, f"{answer} for {result}: expected {verdict}"
+        if at not in problems and job is not None:
+            assert (answer["status"], answer["attempts"]) == (job.status, job.attempts), f"{answer} for {job}"
+
+
+def is_audited(model: Model, result: Row) -> bool:
+    return any(
+        (old.job_id, old.lease_token) == (result.get("job_id"), result["lease_token"]) for old in model.leases
+    )
