@@ -21,15 +21,23 @@ def key_of(asked: Row) -> tuple[str, str, str]:
 
 
 def is_refused(model: Model, asked: Sequence[Row]) -> bool:
-    """Whether the call is wrong as a whole: another organisation's parent, or one key that waits for different jobs."""
-    waits: dict[tuple[str, str, str], list[int | str]] = {}
+    """Whether the call is wrong as a whole: another organisation's parent, or one key of which two things are wanted."""
+    first: dict[tuple[str, str, str], Row] = {}
     for element in asked:
         after = element.get("after", [])
         if any(isinstance(parent, int) and not is_own(model, element, parent) for parent in after):
             return True
-        if waits.setdefault(key_of(element), after) != after:
+        if wishes(first.setdefault(key_of(element), element)) != wishes(element):
             return True
     return False
+
+
+def wishes(element: Row) -> tuple[list[int | str], str, str]:
+    return (
+        element.get("after", []),
+        element.get("unique_for", "unfinished"),
+        element.get("on_conflict", "return"),
+    )
 
 
 def is_own(model: Model, element: Row, parent: int) -> bool:

@@ -291,10 +291,12 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 def agreeing(asked: list[Row]) -> list[Row]:
-    """The same batch, in which elements of one key want the same of a job that exists."""
+    """The same batch, in which elements of one key mostly want the same of a job that exists."""
     first: dict[tuple[str, str, str], Row] = {}
     for element in asked:
         other = first.setdefault(enqueueing.key_of(element), element)
+        if element["payload"] == {"n": 3}:
+            continue
         for name in ("unique_for", "on_conflict"):
             element.pop(name, None)
             if name in other:

@@ -45,6 +45,12 @@ language sql stable as $$
     where (j.status = 'waiting' and j.waiting_for <> p.unfinished)
       or (j.status in ('queued', 'processing', 'done') and p.unfinished > 0)
     union all
+    select format('job %s: waits, but none of its parents will ever move it on', j.id)
+    from public.jobs j
+    where j.status = 'waiting' and not exists (
+      select from public.job_parents e join public.jobs p on p.id = e.parent_id
+      where e.job_id = j.id and p.status in ('waiting', 'queued', 'processing'))
+    union all
     select format('lease token %s is held by %s jobs', j.lease_token, count(*))
     from public.jobs j where j.lease_token is not null group by j.lease_token having count(*) > 1
     union all

@@ -53,7 +53,7 @@ def retry(model: Model, job_id: int, seen: Observation) -> None:
 
 
 def revivable(model: Model, job_id: int) -> list[Job]:
-    """The jobs that come back with a dead letter, parents first; none when the state forbids it."""
+    """The jobs that come back with a dead letter, of each key the newest; none when the state forbids it."""
     job = model.jobs[job_id]
     if job.status not in DEAD or model.is_outdated(job):
         return []
@@ -68,10 +68,15 @@ def revivable(model: Model, job_id: int) -> list[Job]:
             if child.status == "cancelled" and child.cancelled_by is not None and child.id not in flow
         ]
         flow |= set(below)
-    revived = [model.jobs[member] for member in sorted(flow)]
-    keys = [(job.org_id, job.type, job.key) for job in revived]
-    is_taken = any(model.unfinished(*key) for key in keys)
-    return [] if is_taken or len(set(keys)) < len(keys) else revived
+    newest: dict[tuple[str, str, str], Job] = {}
+    for member in (*sorted(flow - {job_id}), job_id):
+        again = model.jobs[member]
+        key = (again.org_id, again.type, again.key)
+        if model.unfinished(*key) is None:
+            newest[key] = again
+        elif member == job_id:
+            return []
+    return sorted(newest.values(), key=lambda again: again.id)
 
 
 def start(model: Model, asked: Row, seen: Observation) -> None:

@@ -68,17 +68,18 @@ def claim(model: Model, asked: Row, seen: Observation) -> None:
 
 
 def reclaim(model: Model) -> None:
-    """Leases that ran out count as crashes; what crashed too often is a dead letter, the rest is suspect."""
-    dead = []
+    """Leases that ran out count as crashes: what crashed once too often is a dead letter (one per claim), else suspect."""
+    dead: list[int] = []
     for job in model.processing():
-        if (job.lease_expires_at or 0) >= model.now:
+        is_dying = job.crashes + 1 >= MAX_CRASHES.get(job.type, DEFAULT_MAX_CRASHES)
+        if (job.lease_expires_at or 0) >= model.now or (is_dying and dead):
             continue
         model.end_attempt(job, "crash")
         job.crashes += 1
         job.attempts = max(job.attempts - 1, 0)
         job.run_at, job.turn, job.status, job.has_error = model.now, "alone", "queued", True
         job.drop_lease()
-        if job.crashes >= MAX_CRASHES.get(job.type, DEFAULT_MAX_CRASHES):
+        if is_dying:
             job.end("failed", model.now, has_error=True)
             dead.append(job.id)
     model.settle_children(dead)
