@@ -41,6 +41,8 @@ worker_ids = st.sampled_from(WORKERS)
 lease_seconds = st.sampled_from((None, 10, 600, 9999))
 limit = st.sampled_from((None, None, 0, 1, 2, 3))
 
+edges = st.sets(st.tuples(picks, picks), max_size=5)
+
 
 def optional(**values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({}, optional=values)

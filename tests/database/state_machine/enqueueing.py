@@ -21,7 +21,7 @@ def key_of(asked: Row) -> tuple[str, str, str]:
 
 
 def is_refused(model: Model, asked: Sequence[Row]) -> bool:
-    """Whether the call is wrong as a whole: another organisation's parent, or one key of which two things are wanted."""
+    """Whether the call is wrong as a whole: a parent of another organisation, or two wishes for one key."""
     first: dict[tuple[str, str, str], Row] = {}
     for element in asked:
         after = element.get("after", [])

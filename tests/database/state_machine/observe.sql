@@ -8,24 +8,24 @@ language sql immutable as $$ select (extract(epoch from instant) * 1000000)::big
 
 -- Every job, with what is meaningless in its status left out.
 create function machine.jobs() returns jsonb
-language sql stable as $$
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'id', j.id, 'org_id', j.org_id, 'type', j.type, 'payload', j.payload, 'status', j.status,
-    'turn', case when j.status = 'queued' then j.turn end, 'priority', j.priority, 'run_at', machine.micros(j.run_at),
-    'attempts', j.attempts, 'crashes', j.crashes, 'max_attempts', j.max_attempts, 'key', j.idempotency_key,
-    'unique_for', j.unique_for, 'file_id', j.file_id,
-    'waiting_for', case when j.status = 'waiting' then j.waiting_for else 0 end,
-    'worker_id', j.worker_id, 'lease_token', j.lease_token, 'lease_expires_at', machine.micros(j.lease_expires_at),
-    'progress', j.progress, 'output', j.output, 'has_error', j.last_error is not null,
-    'public_error', j.public_error, 'cancelled_by', j.cancelled_by, 'completed_at', machine.micros(j.completed_at)))
-  , '[]')
-  from public.jobs j
-$$;
+language plpgsql stable as $$
+begin
+  return (
+    select coalesce(json_agg(told)::jsonb, '[]')
+    from (
+      select j.id, j.org_id, j.type, j.payload, j.status, case when j.status = 'queued' then j.turn end as turn,
+        j.priority, machine.micros(j.run_at) as run_at, j.attempts, j.crashes, j.max_attempts, j.idempotency_key as key,
+        j.unique_for, j.file_id, case when j.status = 'waiting' then j.waiting_for else 0 end as waiting_for,
+        j.worker_id, j.lease_token, machine.micros(j.lease_expires_at) as lease_expires_at, j.progress, j.output,
+        j.last_error is not null as has_error, j.public_error, j.cancelled_by, machine.micros(j.completed_at) as completed_at
+      from public.jobs j) told);
+end $$;
 
 -- What must hold after every step whatever the model thinks: one sentence for each violation.
 create function machine.violations() returns jsonb
-language sql stable as $$
-  select coalesce(jsonb_agg(v.what), '[]') from (
+language plpgsql stable as $$
+begin
+  return (select coalesce(jsonb_agg(v.what), '[]') from (
     select format('job %s: %s attempts of %s while %s', j.id, j.attempts, j.max_attempts, j.status) as what
     from public.jobs j
     where j.attempts > j.max_attempts or (j.status in ('waiting', 'queued') and j.attempts >= j.max_attempts)
@@ -67,8 +67,8 @@ language sql stable as $$
     select format('%s jobs hold one key for ever: %s', count(*), array_agg(j.id))
     from public.jobs j where j.unique_for = 'ever'
     group by j.org_id, j.type, j.idempotency_key having count(*) > 1
-  ) v
-$$;
+  ) v);
+end $$;
 
 -- Runs one call (a select whose $1 is the jsonb of its arguments) and answers with what it changed.
 -- Only refusals that the contract knows are answers; any other error is the test's failure.

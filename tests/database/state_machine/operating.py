@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.database.state_machine.claiming import check_described, lease
 from tests.database.state_machine.enqueueing import is_refused, place
 from tests.database.state_machine.model import (
     DEAD,
@@ -14,7 +15,6 @@ from tests.database.state_machine.model import (
     Observation,
     Row,
 )
-from tests.database.state_machine.running import check_described, lease
 
 FLOW = ("picky", "plain", "brief")
 
@@ -35,7 +35,8 @@ def retry(model: Model, job_id: int, seen: Observation) -> None:
     if job_id not in model.jobs:
         assert seen.refused == "22023", "a job that does not exist was retried"
         return
-    revived = revivable(model, job_id)
+    flow = flow_of(model, job_id)
+    revived = revivable(model, job_id, flow)
     if not revived:
         assert seen.refused == "PT409", f"job {job_id} was retried: {model.jobs[job_id]}"
         return
@@ -49,25 +50,31 @@ def retry(model: Model, job_id: int, seen: Observation) -> None:
         unfinished = sum(model.jobs[parent].status != "done" for parent in model.parents.get(job.id, {}))
         job.waiting_for = unfinished
         job.status = "waiting" if unfinished else "queued"
+    model.settle_children(flow - {job.id for job in revived})
     assert seen.answer == {"job_id": job_id, "status": model.jobs[job_id].status, "revived": len(revived) - 1}
 
 
-def revivable(model: Model, job_id: int) -> list[Job]:
-    """The jobs that come back with a dead letter, of each key the newest; none when the state forbids it."""
+def flow_of(model: Model, job_id: int) -> set[int]:
+    """A dead letter and what was cancelled because of it, directly or further down."""
+    flow = {job_id}
+    below = {job_id}
+    while below:
+        below = {
+            child.id
+            for child in model.children(below)
+            if child.status == "cancelled" and child.cancelled_by is not None and child.id not in flow
+        }
+        flow |= below
+    return flow
+
+
+def revivable(model: Model, job_id: int, flow: set[int]) -> list[Job]:
+    """Those that come back with a dead letter, of each key the newest; none when the state forbids it."""
     job = model.jobs[job_id]
     if job.status not in DEAD or model.is_outdated(job):
         return []
     if any(model.jobs[parent].status in DEAD for parent in model.parents.get(job_id, {})):
         return []
-    flow = {job_id}
-    below = [job_id]
-    while below:
-        below = [
-            child.id
-            for child in model.children(below)
-            if child.status == "cancelled" and child.cancelled_by is not None and child.id not in flow
-        ]
-        flow |= set(below)
     newest: dict[tuple[str, str, str], Job] = {}
     for member in (*sorted(flow - {job_id}), job_id):
         again = model.jobs[member]

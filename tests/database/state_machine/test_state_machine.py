@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +31,14 @@ ROUND = settings(
 
 
 @pytest.fixture
-def machine(connection: psycopg.Connection[Any]) -> Iterator[type[QueueMachine]]:
+def machine(connection: psycopg.Connection[Any]) -> type[QueueMachine]:
     connection.execute(OBSERVE.read_text())
 
     class Machine(QueueMachine):
         pass
 
     Machine.connection = connection
-    yield Machine
+    return Machine
 
 
 def test_whatever_happens_the_queue_is_what_the_model_says(
