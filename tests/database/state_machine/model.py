@@ -176,15 +176,15 @@ class Model:
     def settle_children(self, job_ids: Iterable[int]) -> None:
         """Jobs whose parents are all done are queued; those with a dead parent go with it, and so do their own."""
         gone = []
-        for child in self.children(job_ids):
-            if child.status != "waiting":
-                continue
-            parents = [self.jobs[parent] for parent in self.parents[child.id]]
-            dead = [parent.id for parent in parents if parent.status in DEAD]
-            child.waiting_for = sum(parent.status != "done" for parent in parents)
-            child.has_error = bool(dead)
+        settled = [child for child in self.children(job_ids) if child.status == "waiting"]
+        statuses = {job.id: job.status for job in self.jobs.values()}
+        for child in settled:
+            parents = sorted(self.parents[child.id])
+            dead = [parent for parent in parents if statuses[parent] in DEAD]
+            child.waiting_for = sum(statuses[parent] != "done" for parent in parents)
             child.cancelled_by = min(dead, default=None)
             child.turn = "later" if child.run_at > self.now else "ready"
+            child.has_error = False
             if dead:
                 child.end("cancelled", self.now, has_error=True)
                 gone.append(child.id)

@@ -93,6 +93,9 @@ def start(model: Model, asked: Row, seen: Observation) -> None:
         return
     answer: Row = seen.answer
     (job,), _ = place(model, [asked["job"]], [answer])
+    if (job.status, job.worker_id) == ("processing", asked["worker_id"]):
+        check_described(model, [job], [answer["job"]])
+        return
     is_open = asked["force"] or not model.is_paused
     reason = model.limits.broken_by([job], model.live(), model.used_on(seen.day))
     if job.status == "queued" and is_open and reason is None:
