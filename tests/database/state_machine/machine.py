@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from psycopg.types.json import Jsonb
 
-from tests.database.state_machine import calls, claiming, enqueueing, operating, running
+from tests.database.state_machine import calls, claiming, enqueueing, operating, pruning, running
 from tests.database.state_machine.limits import EVERY, OrgLimits, TypeLimits
 from tests.database.state_machine.model import DEAD, SECOND, UNFINISHED, Lease, Model, Observation, Row
 
@@ -237,6 +237,20 @@ class QueueMachine(RuleBasedStateMachine):
     def retry_job(self, number: int) -> None:
         job_id = self.job_id(number, DEAD)
         self.step(calls.RETRY, {"job_id": job_id}, lambda seen: operating.retry(self.model, job_id, seen))
+
+    @rule(job_type=st.sampled_from((None, *calls.TYPES)))
+    def retry_dead_letters(self, job_type: str | None) -> None:
+        self.step(
+            calls.RETRY_FAILED,
+            {"type": job_type},
+            lambda seen: operating.retry_failed(self.model, job_type, seen),
+        )
+
+    @rule(days=st.sampled_from((0, 8, 8, 91)))
+    def prune(self, days: int) -> None:
+        if days:
+            self.time_passes(days * 86_400)
+        self.step(calls.PRUNE, {}, lambda seen: pruning.prune(self.model, seen))
 
     def job_id(self, number: int, statuses: Sequence[str]) -> int:
         """Mostly a job in one of these statuses, sometimes another, or one that does not exist."""

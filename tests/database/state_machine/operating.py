@@ -35,23 +35,42 @@ def retry(model: Model, job_id: int, seen: Observation) -> None:
     if job_id not in model.jobs:
         assert seen.refused == "22023", "a job that does not exist was retried"
         return
-    flow = flow_of(model, job_id)
-    revived = revivable(model, job_id, flow)
+    revived = revive(model, job_id)
     if not revived:
         assert seen.refused == "PT409", f"job {job_id} was retried: {model.jobs[job_id]}"
         return
     assert seen.refused is None, f"job {job_id} was not retried: {model.jobs[job_id]}"
+    assert seen.answer == {"job_id": job_id, "status": model.jobs[job_id].status, "revived": revived - 1}
+
+
+def retry_failed(model: Model, job_type: str | None, seen: Observation) -> None:
+    """All dead letters come back that may, those that nothing stands in the way of first, then the oldest."""
+
+    def place(job: Job) -> tuple[bool, int, int]:
+        is_taken = model.unfinished(job.org_id, job.type, job.key) is not None
+        return is_taken or model.is_outdated(job), job.completed_at or 0, job.id
+
+    dead = [job for job in model.jobs.values() if job.status == "failed" and job_type in (None, job.type)]
+    retried = sum(revive(model, job.id) > 0 for job in sorted(dead, key=place))
+    left = sum(job.status == "failed" for job in dead)
+    assert (seen.answer["retried"], seen.answer["left"]) == (retried, left)
+
+
+def revive(model: Model, job_id: int) -> int:
+    """How many jobs came back with this one and itself; 0 when the state forbids it."""
+    flow = flow_of(model, job_id)
+    revived = revivable(model, job_id, flow)
     for job in revived:
         job.attempts = job.crashes = 0
         job.run_at, job.turn, job.completed_at = model.now, "ready", None
         job.has_error, job.public_error, job.cancelled_by = False, None, None
         job.status = "queued"
     for job in revived:
-        unfinished = sum(model.jobs[parent].status != "done" for parent in model.parents.get(job.id, {}))
-        job.waiting_for = unfinished
-        job.status = "waiting" if unfinished else "queued"
-    model.settle_children(flow - {job.id for job in revived})
-    assert seen.answer == {"job_id": job_id, "status": model.jobs[job_id].status, "revived": len(revived) - 1}
+        job.waiting_for = sum(model.jobs[parent].status != "done" for parent in model.parents.get(job.id, {}))
+        job.status = "waiting" if job.waiting_for else "queued"
+    if revived:
+        model.settle_children(flow - {job.id for job in revived})
+    return len(revived)
 
 
 def flow_of(model: Model, job_id: int) -> set[int]:
