@@ -19,7 +19,7 @@ from tests.database.queue import Queue
 
 TEMPLATE = "crontick_template"
 CLONE_ATTEMPTS = 20
-WORKERS = 6
+WORKERS = 8
 numbers = itertools.count(1)
 
 

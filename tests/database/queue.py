@@ -116,3 +116,13 @@ def at_once(workers: list[Queue], work: Callable[[Queue], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(len(workers)) as pool:
         return list(pool.map(start, workers))
+
+
+def answer_or_refusal(worker: Queue, function: str, **arguments: Any) -> Any:
+    """The answer, or the code with which the call was refused (PT409, 22023); anything else raises."""
+    try:
+        return worker.call(function, **arguments)
+    except psycopg.Error as error:
+        if error.sqlstate not in ("PT409", "22023"):
+            raise
+        return error.sqlstate

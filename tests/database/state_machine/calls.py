@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 ORGS = ("acme", "blue", "core")
 TYPES = ("plain", "brief", "picky", "other")
-WORKERS = tuple(f"0000000{n}-0000-4000-8000-000000000000" for n in range(3))
+WORKERS = tuple(f"0000000{n}-0000-4000-8000-000000000000" for n in range(2))
 
 TYPES_OR_NULL = """case when jsonb_typeof($1 -> 'types') = 'array'
   then array(select jsonb_array_elements_text($1 -> 'types')) end"""
@@ -31,7 +31,7 @@ PRUNE = "select public.prune_jobs()"
 PAUSE = "select public.pause_processing('by the state machine')"
 RESUME = "select public.resume_processing()"
 PASS = "select to_jsonb(1) from machine.pass(($1 ->> 'seconds')::int)"
-RESET = "select to_jsonb(1) from machine.reset()"
+RESET = "select to_jsonb(1) from machine.reset(($1 ->> 'luck')::double precision)"
 UPLOAD = "select machine.upload($1 ->> 'path')"
 DELETE = "select machine.remove($1 ->> 'path')"
 OUTDATE = "select machine.outdate(($1 ->> 'file_id')::bigint)"
@@ -69,6 +69,18 @@ elements = st.builds(
         idempotency_key=st.sampled_from(("k", "m")),
         unique_for=st.just("ever"),
         on_conflict=st.sampled_from(("return", "replace", "debounce")),
+    ),
+)
+wishes = st.builds(
+    lambda required, more: {**required, **more},
+    st.fixed_dictionaries(
+        {"on_conflict": st.sampled_from(("return", "replace", "replace", "debounce", "debounce"))}
+    ),
+    optional(
+        run_in=st.sampled_from((-100, 30, 5000)),
+        priority=st.sampled_from((-5, 5)),
+        max_attempts=st.sampled_from((1, 2)),
+        unique_for=st.just("ever"),
     ),
 )
 results = st.builds(

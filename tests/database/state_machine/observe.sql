@@ -111,11 +111,11 @@ language sql as $$
   where true
 $$;
 
--- An empty queue with the policies that the model knows.
-create function machine.reset() returns void
+-- An empty queue with the policies that the model knows; `luck` is what random() starts from.
+create function machine.reset(luck double precision) returns void
 language plpgsql as $$
 begin
-  perform setseed(0.5);
+  perform setseed(luck);
   delete from public.jobs where true;
   delete from public.job_runs where true;
   update public.prune_progress set position = 0 where true;

@@ -118,6 +118,7 @@ def start(model: Model, asked: Row, seen: Observation) -> None:
     is_open = asked["force"] or not model.is_paused
     reason = model.limits.broken_by([job], model.live(), model.used_on(seen.day))
     if job.status == "queued" and is_open and reason is None:
+        assert answer["job"] is not None, f"job {job.id} was not leased: {job}"
         lease(model, [job], [answer["job"]], asked["worker_id"], asked.get("lease_seconds"))
         check_described(model, [job], [answer["job"]])
         assert answer["waits_for"] is None
