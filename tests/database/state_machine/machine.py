@@ -150,6 +150,12 @@ class QueueMachine(RuleBasedStateMachine):
     def claim(self, **asked: Any) -> None:
         self.step(calls.CLAIM, asked, lambda seen: claiming.claim(self.model, asked, seen))
 
+    @rule(worker_id=calls.worker_ids, batch_size=st.sampled_from((2, 10)), result=calls.results)
+    def tick(self, worker_id: str, batch_size: int, result: Row) -> None:
+        """What is due is claimed, and ends in the same way."""
+        self.claim(worker_id=worker_id, batch_size=batch_size, force=True)
+        self.finish(worker_id, result)
+
     @rule(worker_id=calls.worker_ids, knows=st.lists(calls.picks, max_size=3))
     def claim_after_a_lost_answer(self, worker_id: str, knows: list[int]) -> None:
         own = [job.id for job in self.model.processing() if job.worker_id == worker_id]
@@ -232,17 +238,17 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.processing())
     @rule(worker_id=calls.worker_ids)
     def finish_everything(self, worker_id: str) -> None:
-        results = [
-            {"job_id": job.id, "lease_token": job.lease_token, "outcome": "done", "output": {"of": job.id}}
-            for job in self.model.processing()
-            if job.worker_id == worker_id
-        ]
+        self.finish(worker_id, {"outcome": "done", "output": {"all": 1}})
+
+    def finish(self, worker_id: str, result: Row) -> None:
+        mine = [job for job in self.model.processing() if job.worker_id == worker_id]
+        results = [{**result, "job_id": job.id, "lease_token": job.lease_token} for job in mine]
         asked = {"worker_id": worker_id, "results": results}
         self.step(calls.RESOLVE, asked, lambda seen: running.resolve(self.model, worker_id, results, seen))
 
     # Operators, uploaders and time
 
-    @precondition(lambda self: self.model.jobs)
+    @precondition(lambda self: self.model.has_several_unfinished())
     @rule(number=calls.picks)
     def cancel_job(self, number: int) -> None:
         job_id = NOBODY.job_id if number == RARELY else self.job_id(number, UNFINISHED)

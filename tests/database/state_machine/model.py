@@ -146,6 +146,9 @@ class Model:
             (job for job in self.jobs.values() if job.status == "processing"), key=lambda job: job.id
         )
 
+    def has_several_unfinished(self) -> bool:
+        return sum(job.status in UNFINISHED for job in self.jobs.values()) > 2
+
     def used_on(self, day: str) -> dict[str, Used]:
         return {org_id: used for (org_id, on), used in self.usage.items() if on == day}
 
