@@ -1,80 +1,23 @@
-"""Draws calls, makes them, tells the model, and compares the whole queue with it after every step."""
+"""The calls that are drawn: producers, workers, operators, uploaders and time."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
-import psycopg
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from psycopg.types.json import Jsonb
+from hypothesis.stateful import initialize, precondition, rule
 
 from tests.database.state_machine import calls, claiming, enqueueing, operating, pruning, running
+from tests.database.state_machine.harness import NOBODY, Harness, agreeing
 from tests.database.state_machine.limits import EVERY, OrgLimits, TypeLimits
-from tests.database.state_machine.model import DEAD, SECOND, UNFINISHED, Lease, Model, Observation, Row
+from tests.database.state_machine.model import DEAD, UNFINISHED, Row
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-REMEMBERED = 25
 FULL = 25
 RARELY = 17
-NOBODY = Lease(10**9, "00000000-0000-4000-8000-00000000dead", calls.WORKERS[0])
 
 
-class QueueMachine(RuleBasedStateMachine):
-    """One worker fleet, its operators and its uploaders, as one connection. Give a subclass the connection."""
-
-    connection: ClassVar[psycopg.Connection[Any]]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.model = Model()
-        self.trace: deque[str] = deque(maxlen=REMEMBERED)
-        self.last_run = 0
-
-    # What every step does
-
-    def look(self, call: str, arguments: Any) -> Observation:
-        row = self.connection.execute(
-            "select machine.step(%s, %s, %s)", (call, Jsonb(arguments), self.last_run)
-        ).fetchone()
-        assert row is not None
-        return Observation.of(row[0])
-
-    def step(self, call: str, arguments: Any, expect: Callable[[Observation], object]) -> None:
-        """Makes a call; `expect` moves the model and checks the answer, then all rows are compared."""
-        self.trace.append(f"{call.split('(')[0].removeprefix('select ')} {arguments}")
-        seen = self.look(call, arguments)
-        self.trace.append(f"  {seen.refused or ''} {seen.answer}")
-        self.model.now = seen.now
-        try:
-            expect(seen)
-            self.compare(seen)
-        except Exception as error:
-            error.add_note("\n".join(self.trace))
-            raise
-
-    def compare(self, seen: Observation) -> None:
-        assert seen.violations == []
-        assert seen.ingest_failures == 0
-        assert seen.jobs.keys() == self.model.jobs.keys(), "jobs were lost, or made from nothing"
-        for job_id, row in seen.jobs.items():
-            expected = self.model.jobs[job_id].shown()
-            wrong = {name: (row[name], expected[name]) for name in row if row[name] != expected[name]}
-            assert not wrong, f"job {job_id} differs from the model, (found, expected): {wrong}"
-        ended = [
-            tuple(run[name] for name in ("job_id", "attempt", "lease_token", "worker_id", "outcome"))
-            for run in seen.runs
-        ]
-        assert sorted(ended) == sorted(self.model.new_runs), (
-            "the audit rows are not those of the ended attempts"
-        )
-        self.model.new_runs.clear()
-        self.last_run = max((run["id"] for run in seen.runs), default=self.last_run)
-        used = {key: (used.jobs, used.spend) for key, used in self.model.usage.items()}
-        assert seen.usage == used, "the organisations' usage is not what their attempts were"
+class QueueMachine(Harness):
+    """All who call the queue, one after the other, over one connection."""
 
     @initialize(
         luck=st.integers(-99, 99), drawn=st.lists(calls.elements, min_size=2, max_size=6), edges=calls.edges
@@ -82,24 +25,6 @@ class QueueMachine(RuleBasedStateMachine):
     def begin_with_a_flow(self, luck: int, drawn: list[Row], edges: set[tuple[int, int]]) -> None:
         self.model.now = self.look(calls.RESET, {"luck": luck / 100}).now
         self.enqueue_edges(drawn, edges)
-
-    # Producers
-
-    def element(self, drawn: Row) -> Row:
-        """An element of enqueue_jobs out of a draw: times become instants, picks become jobs."""
-        element = {name: value for name, value in drawn.items() if name not in ("run_in", "after_job")}
-        if "run_in" in drawn:
-            element["run_at_us"] = self.model.now + drawn["run_in"] * SECOND
-            element["run_at"] = (EPOCH + timedelta(microseconds=element["run_at_us"])).isoformat()
-        if "after_job" in drawn and self.model.jobs:
-            parent = self.pick(sorted(self.model.jobs), drawn["after_job"])
-            element["after"] = [parent]
-            if drawn["after_job"] % 8:
-                element["org_id"] = self.model.jobs[parent].org_id
-        return element
-
-    def pick(self, among: Sequence[Any], number: int) -> Any:
-        return among[-1 - number % len(among)]
 
     @precondition(lambda self: len(self.model.jobs) < FULL)
     @rule(drawn=calls.elements)
@@ -136,8 +61,6 @@ class QueueMachine(RuleBasedStateMachine):
     def enqueue(self, asked: list[Row]) -> None:
         self.step(calls.ENQUEUE, asked, lambda seen: enqueueing.enqueue(self.model, asked, seen))
 
-    # Workers
-
     @rule(
         worker_id=calls.worker_ids,
         batch_size=st.sampled_from((1, 1, 2, 3, 10, 10, 0, None)),
@@ -173,15 +96,6 @@ class QueueMachine(RuleBasedStateMachine):
     def start_job(self, drawn: Row, **asked: Any) -> None:
         asked["job"] = self.element(drawn)
         self.step(calls.START, asked, lambda seen: operating.start(self.model, asked, seen))
-
-    def lease(self, number: int, is_live: bool) -> Lease:
-        """A lease to speak of: one that runs, or one that was lost, by choice of a job that runs again."""
-        running = self.model.processing()
-        live = [Lease(job.id, job.lease_token or "", job.worker_id or "") for job in running]
-        ids = {job.id for job in running}
-        lost = [old for old in self.model.leases if old.job_id in ids and old not in live]
-        among = live if is_live and live else (number % 4 and lost) or self.model.leases
-        return self.pick(among, number) if among else NOBODY
 
     @precondition(lambda self: self.model.leases)
     @rule(
@@ -246,8 +160,6 @@ class QueueMachine(RuleBasedStateMachine):
         asked = {"worker_id": worker_id, "results": results}
         self.step(calls.RESOLVE, asked, lambda seen: running.resolve(self.model, worker_id, results, seen))
 
-    # Operators, uploaders and time
-
     @precondition(lambda self: self.model.has_several_unfinished())
     @rule(number=calls.picks)
     def cancel_job(self, number: int) -> None:
@@ -273,11 +185,6 @@ class QueueMachine(RuleBasedStateMachine):
         if days:
             self.time_passes(days * 86_400)
         self.step(calls.PRUNE, {}, lambda seen: pruning.prune(self.model, seen))
-
-    def job_id(self, number: int, statuses: Sequence[str]) -> int:
-        """Mostly a job in one of these statuses, sometimes another."""
-        among = [job.id for job in self.model.jobs.values() if job.status in statuses and number % 8]
-        return int(self.pick(among or list(self.model.jobs), number))
 
     @rule(seconds=st.sampled_from((1, 11, 31, 125, 125, 305, 700, 4000, 90_000)))
     def time_passes(self, seconds: int) -> None:
@@ -328,17 +235,3 @@ class QueueMachine(RuleBasedStateMachine):
     def limit_org(self, org_id: str, **limits: int | None) -> None:
         self.model.limits.orgs[org_id] = OrgLimits(**limits)
         self.step(calls.LIMIT_ORG, {"org_id": org_id, **limits}, lambda _: None)
-
-
-def agreeing(asked: list[Row]) -> list[Row]:
-    """The same batch, in which elements of one key mostly want the same of a job that exists."""
-    first: dict[tuple[str, str, str], Row] = {}
-    for element in asked:
-        other = first.setdefault(enqueueing.key_of(element), element)
-        if element["payload"] == {"n": 3}:
-            continue
-        for name in ("unique_for", "on_conflict", "after"):
-            element.pop(name, None)
-            if name in other:
-                element[name] = other[name]
-    return asked
