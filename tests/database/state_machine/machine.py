@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, precondition, rule
+from hypothesis.stateful import initialize, rule
 
 from tests.database.state_machine import calls, claiming, enqueueing, operating, pruning, running
-from tests.database.state_machine.harness import NOBODY, Harness, agreeing
+from tests.database.state_machine.harness import NOBODY, Harness, agreeing, only_if
 from tests.database.state_machine.limits import EVERY, OrgLimits, TypeLimits
 from tests.database.state_machine.model import DEAD, UNFINISHED, Row
 
@@ -26,18 +26,18 @@ class QueueMachine(Harness):
         self.model.now = self.look(calls.RESET, {"luck": luck / 100}).now
         self.enqueue_edges(drawn, edges)
 
-    @precondition(lambda self: len(self.model.jobs) < FULL)
     @rule(drawn=calls.elements)
+    @only_if(lambda self: len(self.model.jobs) < FULL)
     def enqueue_one(self, drawn: Row) -> None:
         self.enqueue([self.element(drawn)])
 
-    @precondition(lambda self: len(self.model.jobs) < FULL)
     @rule(drawn=st.lists(calls.elements, min_size=2, max_size=5))
+    @only_if(lambda self: len(self.model.jobs) < FULL)
     def enqueue_batch(self, drawn: list[Row]) -> None:
         self.enqueue(agreeing([self.element(element) for element in drawn]))
 
-    @precondition(lambda self: len(self.model.jobs) < FULL)
     @rule(drawn=st.lists(calls.elements, min_size=2, max_size=4), edges=calls.edges)
+    @only_if(lambda self: len(self.model.jobs) < FULL)
     def enqueue_flow(self, drawn: list[Row], edges: set[tuple[int, int]]) -> None:
         self.enqueue_edges(drawn, edges)
 
@@ -51,8 +51,8 @@ class QueueMachine(Harness):
                 flow[child].setdefault("after", []).append(f"r{parent}")
         self.enqueue(agreeing(flow))
 
-    @precondition(lambda self: 0 < len(self.model.jobs) < FULL)
     @rule(number=calls.picks, drawn=calls.wishes)
+    @only_if(lambda self: 0 < len(self.model.jobs) < FULL)
     def enqueue_again(self, number: int, drawn: Row) -> None:
         job = self.model.jobs[self.job_id(number, UNFINISHED)]
         same = {"org_id": job.org_id, "type": job.type, "payload": {"n": 9}, "idempotency_key": job.key}
@@ -86,18 +86,17 @@ class QueueMachine(Harness):
         asked = {"worker_id": worker_id, "batch_size": 2, "held": held}
         self.step(calls.CLAIM, asked, lambda seen: claiming.claim(self.model, asked, seen))
 
-    @precondition(lambda self: len(self.model.jobs) < FULL)
     @rule(
         worker_id=calls.worker_ids,
         drawn=calls.elements,
         lease_seconds=calls.lease_seconds,
         force=st.booleans(),
     )
+    @only_if(lambda self: len(self.model.jobs) < FULL)
     def start_job(self, drawn: Row, **asked: Any) -> None:
         asked["job"] = self.element(drawn)
         self.step(calls.START, asked, lambda seen: operating.start(self.model, asked, seen))
 
-    @precondition(lambda self: self.model.leases)
     @rule(
         number=calls.picks,
         is_live=st.booleans(),
@@ -106,6 +105,7 @@ class QueueMachine(Harness):
         is_other=st.sampled_from((False, False, False, True)),
         lease_seconds=calls.lease_seconds,
     )
+    @only_if(lambda self: self.model.leases)
     def heartbeat(
         self,
         number: int,
@@ -128,7 +128,6 @@ class QueueMachine(Harness):
         asked = {"worker_id": worker_id, "leases": leases, "lease_seconds": lease_seconds}
         self.step(calls.EXTEND, asked, lambda seen: running.extend(self.model, asked, seen))
 
-    @precondition(lambda self: self.model.leases)
     @rule(
         drawn=st.lists(
             st.tuples(calls.picks, st.sampled_from((True, True, True, False)), calls.results),
@@ -137,6 +136,7 @@ class QueueMachine(Harness):
         ),
         is_other=st.sampled_from((False, False, False, False, True)),
     )
+    @only_if(lambda self: self.model.leases)
     def resolve(self, drawn: list[tuple[int, bool, Row]], is_other: bool) -> None:
         leases = [self.lease(number, is_live) for number, is_live, _ in drawn]
         worker_id = calls.WORKERS[drawn[0][0] % 2] if is_other else leases[0].worker_id
@@ -149,8 +149,8 @@ class QueueMachine(Harness):
         asked = {"worker_id": worker_id, "results": results}
         self.step(calls.RESOLVE, asked, lambda seen: running.resolve(self.model, worker_id, results, seen))
 
-    @precondition(lambda self: self.model.processing())
     @rule(worker_id=calls.worker_ids)
+    @only_if(lambda self: self.model.processing())
     def finish_everything(self, worker_id: str) -> None:
         self.finish(worker_id, {"outcome": "done", "output": {"all": 1}})
 
@@ -160,14 +160,14 @@ class QueueMachine(Harness):
         asked = {"worker_id": worker_id, "results": results}
         self.step(calls.RESOLVE, asked, lambda seen: running.resolve(self.model, worker_id, results, seen))
 
-    @precondition(lambda self: self.model.has_several_unfinished())
     @rule(number=calls.picks)
+    @only_if(lambda self: self.model.has_several_unfinished())
     def cancel_job(self, number: int) -> None:
         job_id = NOBODY.job_id if number == RARELY else self.job_id(number, UNFINISHED)
         self.step(calls.CANCEL, {"job_id": job_id}, lambda seen: operating.cancel(self.model, job_id, seen))
 
-    @precondition(lambda self: any(job.status in DEAD for job in self.model.jobs.values()))
     @rule(number=calls.picks)
+    @only_if(lambda self: any(job.status in DEAD for job in self.model.jobs.values()))
     def retry_job(self, number: int) -> None:
         job_id = NOBODY.job_id if number == RARELY else self.job_id(number, DEAD)
         self.step(calls.RETRY, {"job_id": job_id}, lambda seen: operating.retry(self.model, job_id, seen))
@@ -195,20 +195,20 @@ class QueueMachine(Harness):
         self.model.is_paused = is_paused
         self.step(calls.PAUSE if is_paused else calls.RESUME, {}, lambda _: None)
 
-    @precondition(lambda self: len(self.model.jobs) < FULL)
     @rule(org_id=st.sampled_from(calls.ORGS), name=st.sampled_from(("a", "b")))
+    @only_if(lambda self: len(self.model.jobs) < FULL)
     def upload(self, org_id: str, name: str) -> None:
         path = f"{org_id}/{name}"
         self.step(calls.UPLOAD, {"path": path}, lambda seen: operating.store_file(self.model, path, seen))
 
-    @precondition(lambda self: self.model.files)
     @rule(number=calls.picks)
+    @only_if(lambda self: self.model.files)
     def delete_file(self, number: int) -> None:
         path = self.pick(self.model.files, number).path
         self.step(calls.DELETE, {"path": path}, lambda _: operating.retire(self.model, path))
 
-    @precondition(lambda self: any(file.is_current for file in self.model.files))
     @rule(number=calls.picks)
+    @only_if(lambda self: any(file.is_current for file in self.model.files))
     def replace_file_unnoticed(self, number: int) -> None:
         file = self.pick([file for file in self.model.files if file.is_current], number)
         file.is_current = False
