@@ -67,7 +67,9 @@ def _first_problem(error: ValidationError) -> str:
     problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
     field = str(problem["loc"][0]) if problem["loc"] else "body"
     if problem["type"] == "extra_forbidden" and field in ("orgId", "data"):
-        return f"{field}: it means the same as {'org_id' if field == 'orgId' else 'payload'}; give one of them"
+        return (
+            f"{field}: it means the same as {'org_id' if field == 'orgId' else 'payload'}; give one of them"
+        )
     if problem["type"] == "extra_forbidden":
         return f"{field}: there is no such field; there are {', '.join(_Body.model_fields)}"
     if field in ("org_id", "orgId"):

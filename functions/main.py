@@ -62,7 +62,9 @@ def _run(request: flask.Request, settings: Settings) -> flask.Response:
         return _answer(400, _error(str(error)))
     except RequestRefused as error:
         log.error("tick_refused", error=error)
-        return _answer(400 if (error.sqlstate or "").startswith(BAD_INPUT) else 500, _error(redact(str(error))))
+        return _answer(
+            400 if (error.sqlstate or "").startswith(BAD_INPUT) else 500, _error(redact(str(error)))
+        )
     except QueueUnavailable as error:
         log.error("queue_unavailable", error=error)
         return _answer(503, _error(redact(str(error))))

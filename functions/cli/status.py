@@ -121,9 +121,7 @@ def _health_lines(health: QueueHealth) -> list[Text]:
     lines = [counts, due]
     if not health.processing_enabled:
         reason = shown(health.paused_reason or "no reason given")
-        lines.append(
-            Text(f"paused: {reason}. Go on with: select public.resume_processing();", style="yellow")
-        )
+        lines.append(Text(f"paused: {reason}. Go on with: crontick resume", style="yellow"))
     if health.expired_leases:
         lines.append(
             Text(
@@ -203,7 +201,7 @@ def _dead_letters_table(found: Sequence[DeadLetter]) -> Table:
         advice = Text.assemble(
             (shown(one.last_error or "no error was recorded"), "red"),
             ("\nWhen its cause is gone: ", "dim"),
-            f"select public.retry_job({one.id});",
+            f"crontick retry {one.id}",
         )
         table.add_row(str(one.id), one.type, _about(one), advice)
     return table

@@ -64,6 +64,8 @@ def _sweep(step: Callable[[bool], FileSweep], out: Console) -> FileSweep:
                 if busy == _BUSY_ATTEMPTS:
                     raise Problem("another call of this sweep does not come to its end", "Try again later.")
                 time.sleep(_BUSY_SECONDS)
+            else:
+                busy = 0
             total = _sum(total, step_done)
             line.update(
                 f"{counted(total.checked, 'object')} checked, {counted(total.enqueued, 'file')} enqueued"

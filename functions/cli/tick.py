@@ -29,6 +29,7 @@ class JobResult(BaseModel):
     status: str
     attempts: int
     lastError: str | None = None  # noqa: N815 - the wire's name
+    reusedFrom: int | None = None  # noqa: N815
 
 
 class AskedJob(BaseModel):
@@ -153,7 +154,7 @@ def show_answer(answer: Answer) -> None:
     out = console(json_wanted=False)
     if answer.status == "paused":
         out.print(
-            "Processing is paused. Run anyway with --force, or: select public.resume_processing();",
+            "Processing is paused. Run anyway with --force, or go on with: crontick resume",
             style="yellow",
         )
     if answer.job and not answer.results:

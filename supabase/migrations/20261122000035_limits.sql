@@ -9,7 +9,7 @@ create table public.org_limits (
   org_key bigint not null generated always as (hashtextextended(org_id, 0)) stored,
   max_concurrency int check (max_concurrency >= 0),
   jobs_per_day int check (jobs_per_day >= 0),
-  spend_per_day numeric check (spend_per_day >= 0)
+  spend_per_day numeric check (spend_per_day between 0 and 1e12)
 );
 comment on table public.org_limits is
   'What one organisation may have. A null takes the value of the row ''*'', which holds for all; null there: no limit.';
@@ -47,12 +47,13 @@ grant execute on function public.limits_are_on() to service_role;
 -- What every limited organisation among these has left: how many jobs, and how much to spend.
 -- Called by within_limits and limit_reached. Reads live leases; takes no locks.
 create function public.org_rooms(org_keys bigint[])
-returns table (org_key bigint, slots int, jobs_today int, spend_today numeric)
+returns table (org_key bigint, slots int, jobs_today int, spend_today numeric, spend_per_day numeric)
 language sql stable security definer set search_path = '' as $$
   select k.org_key,
     l.max_concurrency - coalesce(live.jobs, 0)::int,
     l.jobs_per_day - coalesce(used.jobs, 0) - coalesce(live.jobs, 0)::int,
-    l.spend_per_day - coalesce(used.spend, 0) - coalesce(live.cost, 0)
+    l.spend_per_day - coalesce(used.spend, 0) - coalesce(live.cost, 0),
+    l.spend_per_day
   from unnest(org_keys) k (org_key)
   left join public.org_limits own on own.org_key = k.org_key
   left join public.org_limits every on every.org_id = '*'
@@ -138,6 +139,8 @@ language sql stable security definer set search_path = '' as $$
       then format('as many %s jobs of this organisation run as may run at once', limit_reached.type)
     when r.slots <= 0 then 'as many jobs of this organisation run as may run at once'
     when r.jobs_today <= 0 then 'the organisation has used its jobs of today (UTC)'
+    when p.usual_cost > r.spend_per_day
+      then format('a %s job usually costs more than the organisation may spend in a day', limit_reached.type)
     when r.spend_today <= 0 or r.spend_today < p.usual_cost then 'the organisation has used its budget of today (UTC)'
   end
   from public.org_rooms(array[hashtextextended(limit_reached.org_id, 0)]) r

@@ -69,7 +69,9 @@ begin
   return (
     with parent as (
       select e.job_id, p.output,
-        case when count(*) over (partition by e.job_id, p.type) = 1 then p.type else coalesce(e.ref, p.id::text) end as name
+        case when count(*) over (partition by e.job_id, p.type) = 1 and not exists (
+          select from public.job_parents o where o.job_id = e.job_id and o.parent_id <> p.id and o.ref = p.type)
+        then p.type else coalesce(e.ref, p.id::text) end as name
       from public.job_parents e join public.jobs p on p.id = e.parent_id
       where e.job_id = any (job_ids)
     ),
@@ -119,7 +121,7 @@ begin
   update public.jobs j set
     status = 'failed', completed_at = now(), updated_at = now(),
     worker_id = null, lease_token = null, lease_expires_at = null,
-    last_error = 'too large: the outputs that it waited for have more than 256 MB together; put them into Storage'
+    last_error = 'too large: what it waited for put out more than 256 MB together, which belong into Storage'
   where j.id = one;
   perform public.settle_children(job_ids);
   return '[]';
@@ -278,10 +280,11 @@ grant execute on function public.claim_jobs(uuid, int, text[], int, boolean, big
 -- not to be had: it runs already, waits for parents or a limit, is done for ever, or processing is paused.
 -- A worker whose call got no answer calls again and gets the job that it holds by then, under the same token.
 -- Called by workers that dispatch a payload instead of taking what is due (JOB_QUEUE_BACKEND=cron).
--- Locks the job; another worker that holds it is not waited for.
+-- Locks the job; another worker that holds it is not waited for, and an open transaction that enqueues the same work for
+-- two seconds only (55P03: call again), for with limits on the claims wait meanwhile.
 create function public.start_job(worker_id uuid, job jsonb, lease_seconds int default null, force boolean default false)
 returns jsonb
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = '' set lock_timeout = '2s' as $$
 declare
   enqueued jsonb;
   wanted public.candidate;

@@ -164,6 +164,13 @@ begin
     raise exception 'workers must be 1 to 8, batch_size 1 to 100 and delay_ms 0 to 60000' using errcode = '22023';
   end if;
 
+  select j.jobname into surplus from cron.job j
+  where j.command not like '%invoke_cron_tick(%' and j.jobname in (
+    select case when n = 1 then job_name else format('%s-%s', job_name, n) end from generate_series(1, workers) n);
+  if surplus is not null then
+    raise exception 'a schedule named "%" exists and is no tick: choose another job_name', surplus using errcode = 'PT409';
+  end if;
+
   for slot in 1..workers loop
     perform cron.schedule(
       case when slot = 1 then job_name else format('%s-%s', job_name, slot) end,

@@ -25,7 +25,8 @@ comment on column public.cron_tasks.schedule is
 comment on column public.cron_tasks.time_zone is 'An IANA name such as Europe/Berlin: what the five fields are meant in.';
 comment on column public.cron_tasks.missed_runs is
   'When several times have passed unnoticed: skip those over a minute old, one job (once) for all, or all: a job for each.';
-comment on column public.cron_tasks.overlap is 'Whether a job may be enqueued while the one before is unfinished.';
+comment on column public.cron_tasks.overlap is
+  'Whether a job may be enqueued while the one before is unfinished; with missed_runs all, each due time has its own.';
 comment on column public.cron_tasks.next_run_at is 'The time that is enqueued next. Set it to now() to run once more, soon.';
 comment on column public.cron_tasks.last_job_id is 'No foreign key: finished jobs are pruned.';
 comment on column public.cron_tasks.last_error is 'Why the last time could not be enqueued; null when it could.';

@@ -113,6 +113,10 @@ begin
 
   delete from public.ingest_failures i where i.id in (
     select o.id from public.ingest_failures o where o.created_at < now() - interval '30 days'
+      -- From this row alone reconcile_files knows that a flow of the file has not started.
+      and not exists (
+        select from public.ingested_files f join public.ingest_routes r on 'route ' || r.name = o.operation
+        where f.object_id = o.object_id and f.version = o.version and f.superseded_at is null and f.deleted_at is null)
     order by o.created_at limit most for update skip locked);
   get diagnostics affected = row_count;
   counts := counts || jsonb_build_object('ingest_failures', affected);

@@ -50,7 +50,8 @@ end $$;
 revoke all on function public.find_schedule_problems() from public, anon, authenticated;
 grant execute on function public.find_schedule_problems() to service_role;
 
--- Due jobs that nobody took for a quarter of an hour although no limit keeps them, as a sentence; null when there are none.
+-- Due jobs that nobody took for a quarter of an hour although no limit keeps them and none of their type ran, as a
+-- sentence; null when there are none.
 -- With limits on, it asks about the 200 pairs of type and organisation that have waited longest. Called by find_problems.
 create function public.find_stuck_jobs() returns text
 language sql stable security definer set search_path = '' as $$
@@ -64,7 +65,13 @@ language sql stable security definer set search_path = '' as $$
     where j.status = 'queued' and j.run_at < now() - interval '15 minutes'
     group by j.type, j.org_id order by min(j.run_at) limit case when public.limits_are_on() then 200 end
   ) lane
-  where not public.limits_are_on() or public.limit_reached(lane.type, lane.org_id) is null
+  where (not public.limits_are_on() or public.limit_reached(lane.type, lane.org_id) is null)
+    -- A long backlog that is being worked off is none of this: one of the type runs, or ended lately.
+    and not exists (
+      select from public.jobs r where r.status = 'processing' and r.type = lane.type and r.lease_expires_at >= now())
+    and not exists (
+      select from (select l.type, l.finished_at from public.job_runs l order by l.job_id desc limit 5000) latest
+      where latest.type = lane.type and latest.finished_at > now() - interval '15 minutes')
   having count(*) > 0
 $$;
 revoke all on function public.find_stuck_jobs() from public, anon, authenticated;

@@ -118,7 +118,7 @@ grant execute on function public.resolve_job(bigint, uuid, boolean, text) to ser
 -- faster or nothing is due.
 -- Called by workers that choose from pending_jobs_queue. Locks one job; it never waits for somebody else's claim.
 create function public.claim_job(job_id bigint default null, worker_id text default null) returns jsonb
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = '' set lock_timeout = '2s' as $$
 declare
   holder uuid := public.worker_uuid(worker_id);
   job public.jobs;
@@ -202,7 +202,7 @@ create function public.job_queue_claim("limit" int default 5) returns setof publ
 language plpgsql security definer set search_path = '' as $$
 declare
   claimed jsonb := public.claim_jobs(
-    worker_id => '00000000-0000-8002-8000-000000000000', batch_size => least("limit", 100), lease_seconds => 600);
+    worker_id => '00000000-0000-8002-8000-000000000000', batch_size => least(coalesce("limit", 5), 100), lease_seconds => 600);
 begin
   return query
     select q.* from jsonb_array_elements(claimed) with ordinality e

@@ -164,7 +164,7 @@ def test_a_schedule_that_failed_three_times_is_a_problem_and_a_paused_one_is_not
 ) -> None:
     ran(admin, ("succeeded", 4), ("failed", 3), ("failed", 2), ("failed", 1))
     assert problems(queue)["schedule"] == (
-        "schedule process-flashcard-jobs: its last 3 runs failed: the worker answered 500"
+        "schedule process-flashcard-jobs: its last 3 runs failed: see select * from cron.job_run_details"
     )
 
     admin.execute("select cron.alter_job(jobid, active := false) from cron.job")

@@ -211,7 +211,7 @@ def test_a_waiting_job_that_is_replaced_still_waits(queue: Queue) -> None:
 def test_enqueueing_at_the_same_moment_with_every_policy_leaves_one_unfinished_job(
     queue: Queue, workers: list[Queue]
 ) -> None:
-    policies = ["return", "replace", "debounce"] * 2
+    policies = [("return", "replace", "debounce")[n % 3] for n in range(len(workers))]
     for n in range(5):
         asked = {worker.worker_id: policy for worker, policy in zip(workers, policies, strict=True)}
 

@@ -67,7 +67,7 @@ def test_dead_letters_are_shown_with_their_error_and_next_step(project: respx.Mo
     text = said()
     assert "encrypted" in text
     assert "\x1b[2J" not in text
-    assert "select public.retry_job(17);" in text
+    assert "crontick retry 17" in text
     assert "will retry" in text
     assert "Put back" not in text
     assert json.loads(said("--json"))["dead_letters"][0]["file"]["path"] == "demo/a.pdf"

@@ -205,7 +205,7 @@ class QueueMachine(Harness):
     @only_if(lambda self: self.model.files)
     def delete_file(self, number: int) -> None:
         path = self.pick(self.model.files, number).path
-        self.step(calls.DELETE, {"path": path}, lambda _: operating.retire(self.model, path))
+        self.step(calls.DELETE, {"path": path}, lambda seen: operating.retire(self.model, path, seen.day))
 
     @rule(number=calls.picks)
     @only_if(lambda self: any(file.is_current for file in self.model.files))

@@ -129,6 +129,7 @@ class Model:
     jobs: dict[int, Job] = field(default_factory=dict)
     parents: dict[int, dict[int, str | None]] = field(default_factory=dict)
     runs: dict[str, str] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)  # what was settled for a lease token
     new_runs: list[tuple[int, int, str, str, str]] = field(default_factory=list)
     leases: list[Lease] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
@@ -203,13 +204,15 @@ class Model:
         self.runs[job.lease_token] = outcome
         self.new_runs.append((job.id, job.attempts, job.lease_token, job.worker_id, outcome))
 
-    def cancel(self, job_ids: Iterable[int], outcome: str) -> None:
+    def cancel(self, job_ids: Iterable[int], outcome: str, day: str) -> None:
         """Ends what is unfinished among these; the caller settles their children."""
         for job in (self.jobs[job_id] for job_id in sorted(job_ids)):
             if job.status not in UNFINISHED:
                 continue
             if job.status == "processing":
                 self.end_attempt(job, outcome)
+                if self.limits.are_on():
+                    self.usage[job.org_id, day].jobs += 1
             job.end("cancelled", self.now, has_error=True)
 
     def is_outdated(self, job: Job) -> bool:

@@ -25,7 +25,7 @@ def cancel(model: Model, job_id: int, seen: Observation) -> None:
         assert seen.refused == "22023", "a job that does not exist was cancelled"
         return
     was_unfinished = job.status in UNFINISHED
-    model.cancel([job_id], "cancelled")
+    model.cancel([job_id], "cancelled", seen.day)
     model.settle_children([job_id])
     assert seen.answer == {"job_id": job_id, "cancelled": was_unfinished, "status": job.status}
 
@@ -131,7 +131,7 @@ def start(model: Model, asked: Row, seen: Observation) -> None:
 
 def store_file(model: Model, path: str, seen: Observation) -> None:
     """An upload or overwrite: the old version's jobs are cancelled, the flow of the new one begins."""
-    retire(model, path)
+    retire(model, path, seen.day)
     flow = [row for job_id, row in sorted(seen.jobs.items()) if job_id not in model.jobs]
     assert [row["type"] for row in flow] == list(FLOW), f"the upload started {flow}"
     file = File(flow[0]["file_id"], path)
@@ -157,11 +157,11 @@ def store_file(model: Model, path: str, seen: Observation) -> None:
     model.parents[child.id] = {cause.id: "a"}
 
 
-def retire(model: Model, path: str) -> None:
+def retire(model: Model, path: str, day: str) -> None:
     """The current version of a file goes, and its unfinished jobs with it."""
     for file in model.files:
         if file.path == path and file.is_current:
             file.is_current = False
             job_ids = [job.id for job in model.jobs.values() if job.file_id == file.id]
-            model.cancel(job_ids, "superseded")
+            model.cancel(job_ids, "superseded", day)
             model.settle_children(job_ids)

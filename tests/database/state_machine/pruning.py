@@ -17,7 +17,7 @@ def prune(model: Model, seen: Observation) -> None:
         for lease in model.leases:
             if lease.job_id == job.id:
                 model.runs.pop(lease.lease_token, None)
-        if job.unique_for == "ever":
+        if job.unique_for == "ever" and job.status == "done":
             job.payload, job.output, job.progress, job.public_error, job.has_error = (
                 {},
                 None,
@@ -38,12 +38,14 @@ def is_old(model: Model, job: Job) -> bool:
         return False
     is_emptied = job.payload == {} and not any((job.output, job.progress, job.public_error, job.has_error))
     return job.completed_at < model.now - KEEP_DAYS[job.status] * DAY and not (
-        job.unique_for == "ever" and is_emptied
+        job.unique_for == "ever" and job.status == "done" and is_emptied
     )
 
 
 def is_needed(model: Model, job: Job) -> bool:
-    """By a child that is unfinished or may be retried, or by the dead letter with which it would come back."""
+    """By its file, a child that is unfinished or may be retried, or the dead letter with which it would come back."""
+    if job.status == "failed" and any(file.id == job.file_id and file.is_current for file in model.files):
+        return True
     for child in model.children([job.id]):
         comes_back = child.status == "cancelled" and child.cancelled_by not in (None, job.id)
         if child.status in UNFINISHED or child.status == "failed" or comes_back:

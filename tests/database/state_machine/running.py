@@ -70,8 +70,22 @@ def resolve(model: Model, worker_id: str, results: Sequence[Row], seen: Observat
             used = model.usage[job.org_id, seen.day]
             used.jobs += result["outcome"] in ("done", "retry", "failed")
             used.spend += max(result.get("cost", 0), 0)
+        if "cost" in result:
+            model.costs[result["lease_token"]] = max(result["cost"], 0)
+    for at, result in enumerate(results):
+        if at not in mine and at not in problems:
+            settle_late_cost(model, result, seen.day)
     model.settle_children([result["job_id"] for result in mine.values()])
     check_verdicts(model, results, problems, verdicts, seen)
+
+
+def settle_late_cost(model: Model, result: Row, day: str) -> None:
+    """The money of an attempt that ended without its worker is counted when the worker says so, once."""
+    token, cost = result["lease_token"], result.get("cost", 0)
+    is_known = any((lease.job_id, lease.lease_token) == (result["job_id"], token) for lease in model.leases)
+    if cost > 0 and is_known and token in model.runs and token not in model.costs:
+        model.costs[token] = cost
+        model.usage[model.jobs[result["job_id"]].org_id, day].spend += cost
 
 
 def end(model: Model, job: Job, result: Row, seen: Observation) -> str:
