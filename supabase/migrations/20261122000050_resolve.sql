@@ -260,7 +260,8 @@ begin
   with spent as (
     update public.job_runs a set cost = r.cost
     from unnest(asked) r
-    where r.cost > 0 and a.job_id = r.job_id and a.lease_token = r.lease_token and a.cost is null
+    where r.problem is null and r.cost > 0
+      and a.job_id = r.job_id and a.lease_token = r.lease_token and a.cost is null
     returning a.org_id, a.cost
   )
   insert into public.org_usage as u (org_key, day, org_id, spend)
