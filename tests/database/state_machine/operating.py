@@ -57,9 +57,11 @@ def retry_failed(model: Model, job_type: str | None, seen: Observation) -> None:
 
 
 def revive(model: Model, job_id: int) -> int:
-    """How many jobs came back with this one and itself; 0 when the state forbids it."""
-    flow = flow_of(model, job_id)
-    revived = revivable(model, job_id, flow)
+    """How many jobs came back, this one included; 0 when the state forbids it.
+
+    What also waits for a job that did not come back is cancelled again.
+    """
+    revived = revivable(model, job_id, flow_of(model, job_id))
     for job in revived:
         job.attempts = job.crashes = 0
         job.run_at, job.turn, job.completed_at = model.now, "ready", None
@@ -68,9 +70,9 @@ def revive(model: Model, job_id: int) -> int:
     for job in revived:
         job.waiting_for = sum(model.jobs[parent].status != "done" for parent in model.parents.get(job.id, {}))
         job.status = "waiting" if job.waiting_for else "queued"
-    if revived:
-        model.settle_children(flow - {job.id for job in revived})
-    return len(revived)
+    parents = {parent for job in revived for parent in model.parents.get(job.id, {})}
+    model.settle_children(parent for parent in parents if model.jobs[parent].status in DEAD)
+    return sum(job.status in UNFINISHED for job in revived)
 
 
 def flow_of(model: Model, job_id: int) -> set[int]:
