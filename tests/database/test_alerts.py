@@ -146,7 +146,7 @@ def test_uploads_that_were_not_enqueued_are_a_problem_for_an_hour(queue: Queue) 
     [
         ("* * * * *", 9, False),
         ("* * * * *", 11, True),
-        ("*/30 * * * *", 61, False),
+        ("*/30 * * * *", 59, False),
         ("*/30 * * * *", 91, True),
         ("0 3 29 2 *", 3000, False),
     ],
