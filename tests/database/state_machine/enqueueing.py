@@ -57,18 +57,22 @@ def enqueue(model: Model, asked: Sequence[Row], seen: Observation) -> None:
 
 
 def place(model: Model, asked: Sequence[Row], answers: Sequence[Row]) -> tuple[list[Job], set[int]]:
-    """The job of each element, and which of them were changed. The ids of new jobs are learnt from the answer."""
+    """The job of each element, and which of them were changed; of several wishes for one job the last counts.
+
+    The ids of new jobs are learnt from the answer.
+    """
     placed: list[Job] = []
     new: set[int] = set()
     changed: set[int] = set()
-    for element, answer in zip(asked, answers, strict=True):
+    last = {key_of(element): at for at, element in enumerate(asked)}
+    for at, (element, answer) in enumerate(zip(asked, answers, strict=True)):
         job = find(model, element)
         is_new = job is None
         if job is None:
             assert answer["job_id"] not in model.jobs, f"an old job is given for new work: {answer}"
             job = new_job(model, element, answer["job_id"])
             new.add(job.id)
-        elif job.id not in new:
+        elif job.id not in new and at == last[key_of(element)]:
             change(model, job, element, changed)
         assert (answer["job_id"], answer["created"]) == (job.id, is_new), f"{answer} for {element}"
         placed.append(job)

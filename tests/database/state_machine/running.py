@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tests.database.state_machine.model import (
     BACKOFF_CAP_SECONDS,
     BACKOFF_SECONDS,
+    DEFAULT_BACKOFF_SECONDS,
     LEASE_SECONDS,
     SECOND,
     Job,
@@ -116,7 +117,8 @@ def end(model: Model, job: Job, result: Row, seen: Observation) -> str:
     else:
         job.status = "queued"
         job.drop_lease()
-        put_off(model, job, outcome, result, seen, BACKOFF_SECONDS * 2 ** (charged - 1))
+        backoff = BACKOFF_SECONDS.get(job.type, DEFAULT_BACKOFF_SECONDS) * 2 ** (charged - 1)
+        put_off(model, job, outcome, result, seen, backoff)
         if outcome == "release" and was_alone:
             job.turn = "alone"
     return outcome if outcome in ("error", "superseded") else "ok"
