@@ -171,6 +171,15 @@ def test_a_schedule_that_failed_three_times_is_a_problem_and_a_paused_one_is_not
     assert problems(queue) == {}
 
 
+def test_a_schedule_whose_runs_cannot_even_be_started_is_a_problem(
+    queue: Queue, admin: psycopg.Connection[Any]
+) -> None:
+    ran(admin, ("failed", 3), ("failed", 2), ("failed", 1))
+    admin.execute("update cron.job_run_details set start_time = null where status = 'failed'")
+
+    assert "its last 3 runs failed" in problems(queue)["schedule"]
+
+
 def test_a_schedule_that_recovered_is_no_problem(queue: Queue, admin: psycopg.Connection[Any]) -> None:
     ran(admin, ("failed", 3), ("failed", 2), ("succeeded", 1))
 

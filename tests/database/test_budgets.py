@@ -90,3 +90,22 @@ def test_costs_are_kept_even_while_nothing_is_limited(queue: Queue) -> None:
     assert usage(queue) == [("acme", 1, 0.25)]
     costs = queue.rows("select cost::float from public.job_runs order by id")
     assert costs == [{"cost": 0.25}, {"cost": None}], "what nobody reported is unknown, not free"
+
+
+def test_a_cancelled_attempt_is_used_and_its_money_counts_when_the_worker_says_so_once(queue: Queue) -> None:
+    limit_org(queue, jobs_per_day=5)
+    job_id = queue.enqueue()["job_id"]
+    job = queue.claim_one()
+    queue.call("cancel_job", job_id=job_id)
+
+    for _ in range(2):
+        assert queue.resolve_one(job, "release", cost=0.5)["verdict"] == "lost"
+
+    assert usage(queue) == [("acme", 1, 0.5)]
+
+
+def test_a_job_that_costs_more_than_a_day_may_says_so(queue: Queue) -> None:
+    limit_type(queue, usual_cost=10)
+    limit_org(queue, spend_per_day=5)
+
+    assert reached(queue) == "a count_words job usually costs more than the organisation may spend in a day"

@@ -233,3 +233,31 @@ def test_parents_of_one_type_go_by_their_refs_or_numbers(queue: Queue) -> None:
         queue.resolve_one(job, output=job["payload"])
 
     assert queue.claim_one()["parents"] == {"left": {"n": 1}, str(old): {"n": 0}}
+
+
+def test_a_chain_of_a_thousand_jobs_is_cancelled_with_its_head(queue: Queue) -> None:
+    chain = queue.enqueue_many(
+        {"ref": "0", "payload": {"n": 0}},
+        *({"ref": str(n), "after": [str(n - 1)], "payload": {"n": n}} for n in range(1, 1000)),
+    )
+
+    queue.call("cancel_job", job_id=chain[0]["job_id"])
+
+    assert queue.rows("select status, count(*) as jobs from public.jobs group by status") == [
+        {"status": "cancelled", "jobs": 1000}
+    ]
+
+
+def test_a_ref_that_is_called_like_another_parents_type_loses_no_output(queue: Queue) -> None:
+    queue.enqueue_many(
+        {"type": "t", "ref": "b", "payload": {"n": 1}},
+        {"type": "t", "ref": "c", "payload": {"n": 2}},
+        {"type": "b", "ref": "x"},
+        {"type": "joined", "after": ["b", "c", "x"]},
+    )
+    for job in queue.claim(3):
+        queue.resolve_one(job, output={"of": [job["type"], job["payload"].get("n")]})
+
+    (joined,) = queue.claim()
+
+    assert joined["parents"] == {"b": {"of": ["t", 1]}, "c": {"of": ["t", 2]}, "x": {"of": ["b", None]}}

@@ -90,6 +90,25 @@ def test_an_expired_lease_is_due(queue: Queue) -> None:
         queue.call("invoke_cron_tick")
 
 
+@pytest.mark.parametrize("secret", ["sk_live_topsecret", "http://user:topsecret@127.0.0.1:9/x?key=topsecret"])
+def test_an_error_of_the_tick_never_quotes_a_secret_that_the_caller_named(queue: Queue, secret: str) -> None:
+    queue.enqueue()
+    queue.rows("select vault.create_secret(%s, 'some_key')", secret)
+    queue.rows("select vault.create_secret('x', 'job_queue_runner_secret')")
+
+    with pytest.raises(psycopg.Error, match=r"no http\(s\) URL|http://127.0.0.1:9 did not answer") as refused:
+        queue.call("invoke_cron_tick", endpoint_secret="some_key")
+
+    assert "topsecret" not in str(refused.value)
+
+
+def test_a_schedule_of_somebody_else_is_not_replaced(queue: Queue) -> None:
+    queue.rows("select cron.schedule('nightly-report', '0 3 * * *', 'select 1')")
+
+    with pytest.raises(psycopg.Error, match="exists and is no tick"):
+        queue.call("schedule_cron_tick", job_name="nightly-report")
+
+
 def test_a_six_field_schedule_is_refused_because_pg_cron_would_misread_it(queue: Queue) -> None:
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="six fields"):
         queue.call("schedule_cron_tick", schedule="*/30 * * * * *")

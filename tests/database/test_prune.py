@@ -190,3 +190,11 @@ def test_the_history_of_cron_runs_is_kept_for_a_week(queue: Queue, admin: psycop
 
     assert queue.call("prune_jobs")["cron_runs"] == 1
     assert runs() == [{"command": "ran 6 days ago"}]
+
+
+def test_a_dead_letter_whose_key_is_for_ever_goes_whole_so_that_none_is_retried_empty(queue: Queue) -> None:
+    job_id = ended(queue, "failed", 91, unique_for="ever", payload={"important": 1})
+
+    queue.call("prune_jobs")
+
+    assert job_id not in kept(queue)

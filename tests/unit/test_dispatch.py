@@ -38,7 +38,9 @@ def test_key_and_force_are_optional() -> None:
     )
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"limit": 3}', b'{"force": true}', b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"{}", b'{"limit": 3}', b'{"force": true}', b"\xff", b"[" * 60_000]
+)
 @pytest.mark.parametrize("backend", ["table", "cron"])
 def test_the_body_of_a_tick_is_no_job(body: bytes, backend: str) -> None:
     assert parse_dispatch(body, backend=backend) is None
@@ -138,6 +140,15 @@ def test_a_pause_is_said_as_a_tick_says_it() -> None:
     queue = StartingQueue(None, status="queued", waits_for="processing is paused")
     queue.paused = True
     assert tick(queue, doing(lambda: 1), options=TickOptions(start=JOB)).status == "paused"
+
+
+def test_an_instance_that_is_stopping_says_that_it_has_not_taken_the_job() -> None:
+    stop = threading.Event()
+    stop.set()
+    queue = StartingQueue(claimed(17))
+    with pytest.raises(QueueUnavailable, match="call again"):
+        tick(queue, doing(lambda: 1), options=TickOptions(start=JOB), stop=stop)
+    assert queue.asked == []
 
 
 def test_a_database_that_is_down_is_the_callers_business() -> None:
