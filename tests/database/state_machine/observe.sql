@@ -127,8 +127,10 @@ begin
   delete from public.job_types t where t.type <> '*';
   update public.job_types t set max_attempts = 3, max_crashes = 2, max_concurrency_per_org = null, usual_cost = null
   where t.type = '*';
-  insert into public.job_types (type, max_attempts, max_crashes, backoff_seconds, timeout_seconds, apply_function) values
-    ('plain', null, null, null, null, null), ('brief', 1, 1, null, 30, null), ('picky', null, 3, 3000, null, 'apply_picky');
+  insert into public.job_types
+    (type, max_attempts, max_crashes, backoff_seconds, backoff_cap_seconds, timeout_seconds, apply_function)
+  values ('plain', null, null, null, null, null, null), ('brief', 1, 1, null, null, 30, null),
+    ('picky', null, 3, 3000, 1000, null, 'apply_picky');
   update public.job_queue_settings s set processing_enabled = true, paused_reason = null, paused_at = null where s.only_row;
   set local storage.allow_delete_query = 'true';
   delete from storage.objects where true;

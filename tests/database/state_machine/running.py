@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tests.database.state_machine.model import (
     BACKOFF_CAP_SECONDS,
     BACKOFF_SECONDS,
+    DEFAULT_BACKOFF_CAP_SECONDS,
     DEFAULT_BACKOFF_SECONDS,
     LEASE_SECONDS,
     SECOND,
@@ -132,7 +133,8 @@ def put_off(model: Model, job: Job, outcome: str, result: Row, seen: Observation
         job.run_at = model.now + delay * SECOND
     elif outcome != "release":
         job.run_at = seen.jobs[job.id]["run_at"]
-        latest = model.now + min(backoff, BACKOFF_CAP_SECONDS) * SECOND
+        cap = BACKOFF_CAP_SECONDS.get(job.type, DEFAULT_BACKOFF_CAP_SECONDS)
+        latest = model.now + min(backoff, cap) * SECOND
         assert model.now <= job.run_at <= latest, (
             f"job {job.id} waits for {job.run_at - model.now} microseconds"
         )
