@@ -56,6 +56,7 @@ declare
   revived bigint[];
   culprit bigint;
   ended_as text;
+  patience text := current_setting('lock_timeout');
 begin
   -- Parents first (their ids are lower): none of them may end unnoticed while this one goes back to waiting.
   perform 1 from public.jobs j
@@ -94,6 +95,8 @@ begin
     order by j.org_id, j.type, j.idempotency_key, j.id = job.id desc, j.id desc);
   perform 1 from public.jobs j where j.id = any (revived) order by j.id for update;
   begin
+    -- Keys are taken in no order here, unlike in enqueue_jobs: rather be refused than wait for each other.
+    perform set_config('lock_timeout', '500ms', true);
     update public.jobs j set
       waiting_for = u.unfinished,
       status = case when u.unfinished > 0 then 'waiting' else 'queued' end,
@@ -106,7 +109,8 @@ begin
       from unnest(revived) r (id)
     ) u
     where j.id = u.id;
-  exception when unique_violation then
+    perform set_config('lock_timeout', patience, true);
+  exception when unique_violation or lock_not_available then
     raise exception 'the work of job % was enqueued again meanwhile', job_id using errcode = 'PT409';
   end;
   -- What also waits for a job that did not come back is cancelled again.
