@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -11,18 +12,27 @@ from pydantic import ValidationError
 
 from functions.clock import Clock
 from functions.errors import LeaseLost
+from functions.kept_values import KeptValues
 from functions.object_store import ObjectStore
 from functions.private_folder import new_private_folder, remove_folder
 from functions.queue_rows import ClaimedJob
 from functions.redact import named_problems
 from handlers.contract import Decoded, Model, Reject
+from handlers.settings import HandlerSettings
 
 
 class Decoder(Protocol):
     """What the context needs of `functions.sandbox.Sandbox`."""
 
     def run(
-        self, decoder: str, source: Path, *, timeout: float, memory_mb: int, options: dict[str, Any]
+        self,
+        decoder: str,
+        source: Path,
+        *,
+        timeout: float,
+        memory_mb: int,
+        seconds: float | None,
+        options: dict[str, Any],
     ) -> Decoded: ...
 
 
@@ -37,10 +47,23 @@ class JobContext:
     """
 
     def __init__(
-        self, job: ClaimedJob, *, store: ObjectStore, sandbox: Decoder, clock: Clock, deadline: float
+        self,
+        job: ClaimedJob,
+        *,
+        store: ObjectStore,
+        sandbox: Decoder,
+        clock: Clock,
+        deadline: float,
+        settings: HandlerSettings,
+        max_attempts: int,
+        kept: KeptValues | None = None,
     ) -> None:
+        """Without `kept`, where values are stored by key, none is ever found."""
         self.deadline = deadline  # moves closer when the worker is told to stop
+        self.settings = settings
+        self.is_last_attempt = job.attempts >= max_attempts
         self._job = job
+        self._kept_values = kept
         self._store = store
         self._sandbox = sandbox
         self.clock = clock
@@ -97,9 +120,36 @@ class JobContext:
         self._check()
         self._store.upload(bucket, path, data, content_type)
 
-    def decode(self, decoder: str, source: Path, *, memory_mb: int = 1024, **options: Any) -> Decoded:
-        seconds = self.seconds_left()
-        return self._sandbox.run(decoder, source, timeout=seconds, memory_mb=memory_mb, options=options)
+    def remove(self, bucket: str, paths: Sequence[str]) -> None:
+        self._check()
+        self._store.remove(bucket, paths)
+
+    def decode(
+        self,
+        decoder: str,
+        source: Path,
+        *,
+        memory_mb: int | None = None,
+        seconds: float | None = None,
+        **options: Any,
+    ) -> Decoded:
+        return self._sandbox.run(
+            decoder,
+            source,
+            timeout=self.seconds_left(),
+            memory_mb=memory_mb or self.settings.sandbox_memory_mb,
+            seconds=seconds,
+            options=options,
+        )
+
+    def recall(self, key: str) -> Any:
+        self._check()
+        return self._kept_values.find(self._job, key) if self._kept_values else None
+
+    def keep(self, key: str, value: Any) -> None:
+        if self._kept_values:
+            self._kept_values.store(self._job, key, value)
+        self._check()
 
     def parent(self, name: str, model: type[Model]) -> Model:
         parents = self._job.parents

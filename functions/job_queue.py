@@ -116,6 +116,20 @@ class JobQueue(QueueCalls):
         }
         return self._call("find_content_result", parameters, _CONTENT_RESULT, again={}, time_left=time_left)
 
+    def keep_content_result(
+        self, org_id: str, job_type: str, sha256: str, version: str, output: Any, job_id: int
+    ) -> None:
+        """Stores a result by content now, not when its job is resolved; the first one stays."""
+        parameters = {
+            "org_id": org_id,
+            "type": job_type,
+            "content_sha256": sha256,
+            "handler_version": version,
+            "output": output,
+            "job_id": job_id,
+        }
+        self._call("keep_content_result", parameters, _anything, again={})
+
     def extend(
         self,
         worker_id: UUID,

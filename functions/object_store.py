@@ -8,7 +8,7 @@ Storage is down, busy or misconfigured  Retry
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -45,6 +45,15 @@ class ObjectStore:
             response = self._client.upload(bucket, path, data, content_type)
         if not response.is_success:
             _refused(*_status(response), f"storing {bucket}/{path}")
+
+    def remove(self, bucket: str, paths: Sequence[str]) -> None:
+        """Removes objects, those that are there; some of them may be gone when it fails."""
+        for path in paths:
+            _check_place(bucket, path)
+        with _reaching_storage():
+            response = self._client.remove(bucket, paths)
+        if not response.is_success:
+            _refused(*_status(response), f"removing {len(paths)} objects from {bucket}")
 
     def check_size(self, size: int, max_bytes: int | None) -> None:
         """Raises `Reject` for a file that was read before and has more bytes than somebody wants of it."""

@@ -11,28 +11,21 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, get_type_hints
+from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
 from functions import log
 from functions.context import JobContext
 from functions.errors import CrontickError
+from functions.kept_values import ContentResults
 from functions.queue_rows import ContentResult
 from functions.redact import message_of
-from functions.repetition import TimeLeft
 from handlers.contract import FilePayload, Handler, Job
+from handlers.settings import HandlerSettings
 
 _LONGEST_VERSION = 200  # what the database takes
 _LOOKUP_SECONDS = 5.0  # longer than that is no saving
-
-
-class ContentResults(Protocol):
-    """What this needs of `functions.job_queue.JobQueue`."""
-
-    def find_content_result(
-        self, org_id: str, job_type: str, sha256: str, version: str, *, time_left: TimeLeft | None = None
-    ) -> ContentResult | None: ...
 
 
 @dataclass(frozen=True)
@@ -55,7 +48,7 @@ def content_key(handler: Handler, job: Job[Any], context: JobContext) -> Content
         sha256 = _sha256_of_file(source)
     else:
         sha256 = _sha256_of_json(dict(job.parents))
-    return ContentKey(sha256, _version(handler, job.payload))
+    return ContentKey(sha256, _version(handler, job.payload, context.settings))
 
 
 def stored_output(
@@ -87,9 +80,9 @@ def _check(handler: Handler, output: Any) -> None:
         model.model_validate(output)
 
 
-def _version(handler: Handler, payload: BaseModel) -> str:
+def _version(handler: Handler, payload: BaseModel, settings: HandlerSettings) -> str:
     """The handler's own version and a hash of what it is asked for besides the content."""
-    version = handler.version(payload) if callable(handler.version) else handler.version
+    version = handler.version(payload, settings) if callable(handler.version) else handler.version
     of_the_file = set(FilePayload.model_fields) if isinstance(payload, FilePayload) else set()
     asked = payload.model_dump(mode="json", exclude=of_the_file)
     text = f"{version} {_sha256_of_json(asked)[:16]}" if asked else version

@@ -18,12 +18,14 @@ from functions import log
 from functions.clock import Clock
 from functions.context import Decoder, JobContext, WronglyEnqueued
 from functions.errors import HandlerUnavailable, LeaseLost
+from functions.kept_values import ContentResults, KeptValues
 from functions.object_store import ObjectStore
 from functions.queue_rows import ClaimedJob, JobResult, OutcomeName
 from functions.redact import message_of, named_problems, redact, storable
 from functions.registry import Registry
-from functions.reuse import ContentResults, content_key, is_storable, stored_output
+from functions.reuse import content_key, is_storable, stored_output
 from handlers.contract import DEFAULT_TIMEOUT_SECONDS, Handler, Job, Reject, Retry, Snooze
+from handlers.settings import HandlerSettings
 
 Start = Callable[[Callable[[], None]], None]
 
@@ -167,6 +169,8 @@ class Runner:
         sandbox: Decoder,
         clock: Clock,
         *,
+        settings: HandlerSettings | None = None,
+        max_attempts: int | None = None,
         known: ContentResults | None = None,
     ) -> None:
         """Without `known`, where results are looked up by content, every handler runs."""
@@ -174,7 +178,10 @@ class Runner:
         self._store = store
         self._sandbox = sandbox
         self._clock = clock
+        self._settings = settings or HandlerSettings()
+        self._max_attempts = max_attempts
         self._known = known
+        self._kept = KeptValues(known) if known else None
 
     def attempt(self, job: ClaimedJob, *, tick_ends: float) -> Attempt:
         """Prepares an attempt that has to end at its own timeout or with the tick, whichever is first."""
@@ -192,5 +199,8 @@ class Runner:
             sandbox=self._sandbox,
             clock=self._clock,
             deadline=min(started + timeout, tick_ends),
+            settings=self._settings,
+            max_attempts=min(job.max_attempts, self._max_attempts or job.max_attempts),
+            kept=self._kept,
         )
         return Attempt(job, handler, timeout, started, context, self._clock, self._known)

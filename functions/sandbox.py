@@ -78,9 +78,10 @@ class Sandbox:
         *,
         timeout: float,
         memory_mb: int = 1024,
+        seconds: float | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> Decoded:
-        """Decodes `source` within `timeout` seconds, all children together.
+        """Decodes `source` within `timeout` seconds, all children together, each within `seconds`.
 
         A file that kills its child gets a second, fresh one (the machine may have been the reason) and is
         then rejected. If the job's time ran out before any child had its full time, nothing is proved
@@ -93,10 +94,10 @@ class Sandbox:
             left = deadline - time.monotonic()
             if killed and left < LEAST_SECONDS:
                 break
-            seconds = min(self._child_seconds, left)
-            own = seconds >= self._child_seconds
+            allowed = seconds or self._child_seconds
+            given = min(allowed, left)
             try:
-                return self._run_child(_Run(request, time.monotonic() + seconds, own))
+                return self._run_child(_Run(request, time.monotonic() + given, given >= allowed))
             except SandboxKilled as error:
                 logger.warning("decoder_killed", extra={"decoder": decoder, "reason": error.reason})
                 killed.append(error)

@@ -18,9 +18,10 @@ from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from functions.errors import ConfigurationError
+from handlers.settings import HandlerSettings
 
 LOCAL_FILES = (".env", ".local/env")
 
@@ -33,7 +34,7 @@ class Variable(NamedTuple):
     description: str
 
 
-class Settings(BaseModel):
+class Settings(HandlerSettings):
     """Every setting there is. A field's name in lower case is its variable's name in upper case."""
 
     model_config = ConfigDict(frozen=True, alias_generator=str.upper, hide_input_in_errors=True)
@@ -92,6 +93,9 @@ class Settings(BaseModel):
     max_file_mb: int = Field(
         512, ge=1, le=51_200, description="Stored files above this size are refused, in MB"
     )
+    crontick_handlers: str | None = Field(
+        None, description="More handlers: importable modules or packages, separated by commas"
+    )
     bind: str = Field("0.0.0.0", description="Address the function listens on")  # noqa: S104
     port: int = Field(8080, ge=1, le=65_535, description="Port the function listens on; Cloud Run sets it")
 
@@ -149,6 +153,14 @@ class Settings(BaseModel):
         )
         return tuple(secret for secret in secrets if secret is not None)
 
+    def handler_modules(self) -> tuple[str, ...]:
+        """Where to look for handlers besides `handlers/`."""
+        return tuple(name.strip() for name in (self.crontick_handlers or "").split(",") if name.strip())
+
+    def for_handlers(self) -> HandlerSettings:
+        """The part that handlers get to see: nothing that opens the project."""
+        return HandlerSettings(**{name: getattr(self, name) for name in HandlerSettings.model_fields})
+
 
 def load_settings(environment: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
     """Reads the settings. Raises `ConfigurationError` with one line for each variable that is wrong."""
@@ -167,11 +179,17 @@ def load_settings(environment: Mapping[str, str] | None = None, directory: Path 
 
 
 def variables() -> list[Variable]:
-    """The table of environment variables, in the order in which `Settings` declares them."""
-    return [
-        Variable(name.upper(), "" if field.default is None else str(field.default), field.description or "")
-        for name, field in Settings.model_fields.items()
-    ]
+    """The table of environment variables: the worker's own, then the handlers'."""
+    handlers = HandlerSettings.model_fields
+    own = [name for name in Settings.model_fields if name not in handlers]
+    return [_variable(name) for name in (*own, *handlers)]
+
+
+def _variable(name: str) -> Variable:
+    field = Settings.model_fields[name]
+    return Variable(
+        name.upper(), "" if field.default is None else str(field.default), field.description or ""
+    )
 
 
 def _present(values: Mapping[str, str | None]) -> dict[str, str]:

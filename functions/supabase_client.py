@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote
 
@@ -90,6 +90,13 @@ class SupabaseClient:
         headers = {"content-type": content_type, "x-upsert": "true", "cache-control": "max-age=3600"}
         headers |= self._headers
         return self.storage.session.post(self._object_url(bucket, path), content=data, headers=headers)
+
+    def remove(self, bucket: str, paths: Sequence[str]) -> httpx.Response:
+        """Removes objects; the answer lists those that were there."""
+        url = f"{self._url}/storage/v1/object/{quote(bucket, safe='')}"
+        return self.storage.session.request(
+            "DELETE", url, json={"prefixes": list(paths)}, headers=self._headers
+        )
 
     def close(self) -> None:
         with self._lock:

@@ -33,7 +33,15 @@ class Worker:
         self._clock = SystemClock()
         self.queue = JobQueue(self._client)
         store = ObjectStore(self._client, max_bytes=settings.max_file_mb * _MEGABYTE)
-        self._runner = Runner(Registry(), store, self._sandbox, self._clock, known=self.queue)
+        self._runner = Runner(
+            Registry(),
+            store,
+            self._sandbox,
+            self._clock,
+            settings=settings.for_handlers(),
+            max_attempts=settings.job_max_attempts,
+            known=self.queue,
+        )
 
     def tick(self, options: TickOptions, *, stop: threading.Event, budget: float | None = None) -> TickReport:
         """Runs one tick with this worker's settings; `budget` in seconds wins over TICK_BUDGET_SECONDS."""

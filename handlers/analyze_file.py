@@ -10,15 +10,14 @@ import hashlib
 from pathlib import Path, PurePosixPath
 
 from handlers.ai.clean import clean_passages, clean_text
-from handlers.ai.offline import OfflineProvider
-from handlers.ai.provider import ExtractedFile, Provider
+from handlers.ai.provider import ExtractedFile
+from handlers.ai.providers import provider_of
 from handlers.ai.reading import NOT_RECOGNISED, Reading, read_file
 from handlers.contract import Context, FilePayload, Job, Reject, handler
 from handlers.media.refused import Refused
 from handlers.media.sniff import MAX_FILE_BYTES, Sniffed, sniff_file
 from handlers.outputs import Analysis, Kind
-
-PROVIDER: Provider = OfflineProvider()
+from handlers.settings import HandlerSettings
 
 SAYS_NOTHING = frozenset({"", "application/octet-stream", "binary/octet-stream"})  # claims that claim nothing
 SAME_TYPES = {
@@ -36,10 +35,11 @@ SAME_TYPES = {
 }
 
 
-def _version(file: FilePayload) -> str:
+def _version(file: FilePayload, settings: HandlerSettings) -> str:
     """Besides the bytes: who describes them, and what their owner calls them, which may become the title."""
     named = "\n".join((PurePosixPath(file.path).name, file.mime_type or ""))
-    return f"1 {PROVIDER.name} {hashlib.sha256(named.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    provider = provider_of(settings).name
+    return f"1 {provider} {hashlib.sha256(named.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 @handler(timeout=120, reuse="content", version=_version)
@@ -57,7 +57,8 @@ def analyze_file(job: Job[FilePayload], ctx: Context) -> Analysis:
     reading = read_file(sniffed.kind, source, name, ctx)
     ctx.progress(0.85, "describing")
     extracted = _extracted(reading, name)
-    description = PROVIDER.analyze(extracted)
+    provider = provider_of(ctx.settings)
+    description = provider.analyze(extracted, ctx)
     mime_type = _mime_type(sniffed, reading.kind, file.mime_type)
     mismatch = _is_mismatch(mime_type, file.mime_type)
     return Analysis(
@@ -74,8 +75,14 @@ def analyze_file(job: Job[FilePayload], ctx: Context) -> Analysis:
         width=reading.width,
         height=reading.height,
         content=list(extracted.passages),
-        notes=[*reading.notes, *([f"mime type: {file.mime_type} was claimed"] if mismatch else [])],
-        provider=PROVIDER.name,
+        notes=[
+            *reading.notes,
+            *description.notes,
+            *([f"mime type: {file.mime_type} was claimed"] if mismatch else []),
+        ],
+        provider=provider.name,
+        safety_flags=list(description.safety_flags),
+        use=description.use,
         degraded=description.degraded or any(note in reading.notes for note in NOT_RECOGNISED),
         content_sha256=_sha256(source),
     )

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,10 +26,12 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, get_args, get_type_
 
 from pydantic import BaseModel, ConfigDict
 
+from handlers.settings import HandlerSettings
+
 Payload = TypeVar("Payload", bound=BaseModel)
 Model = TypeVar("Model", bound=BaseModel)
 Reuse = Literal["content", "parents"]
-Version = str | Callable[[Any], str]  # Any: the handler's payload
+Version = str | Callable[[Any, HandlerSettings], str]  # Any: the handler's payload
 HandlerFunction = Callable[["Job[Any]", "Context"], BaseModel]
 
 DEFAULT_TIMEOUT_SECONDS = 60
@@ -110,6 +112,16 @@ class Decoded:
 class Context(Protocol):
     """The world as a handler sees it. Everything here may raise what ends the job; let it pass."""
 
+    @property
+    def settings(self) -> HandlerSettings:
+        """What the environment says to handlers."""
+        ...
+
+    @property
+    def is_last_attempt(self) -> bool:
+        """Whether a retry would make this job a dead letter: the time for second-best results."""
+        ...
+
     def seconds_left(self) -> float:
         """Seconds until this job is stopped: its timeout or the tick's budget, whichever ends first."""
         ...
@@ -137,11 +149,35 @@ class Context(Protocol):
         """Stores an object, over an existing one if there is one, so a second run is harmless."""
         ...
 
-    def decode(self, decoder: str, source: Path, *, memory_mb: int = 1024, **options: Any) -> Decoded:
+    def remove(self, bucket: str, paths: Sequence[str]) -> None:
+        """Removes stored objects; one that is gone already does no harm."""
+        ...
+
+    def decode(
+        self,
+        decoder: str,
+        source: Path,
+        *,
+        memory_mb: int | None = None,
+        seconds: float | None = None,
+        **options: Any,
+    ) -> Decoded:
         """Runs `handlers.media.<module>:<function>` on a file in the sandboxed child.
 
-        Untrusted bytes are decoded only there. Raises `Reject` with the decoder's own sentence for a
-        damaged or refused file, and for one that kills the child or exceeds its limits twice.
+        Untrusted bytes are decoded only there. `memory_mb` is SANDBOX_MEMORY_MB unless given; `seconds` is the
+        most that one try may take. Raises `Reject` with the decoder's own sentence for a damaged or refused
+        file, and for one that kills the child or exceeds its limits twice.
+        """
+        ...
+
+    def recall(self, key: str) -> Any:
+        """What `keep` stored under this key for this organisation and job type; None if there is nothing."""
+        ...
+
+    def keep(self, key: str, value: Any) -> None:
+        """Stores JSON at once, whatever becomes of this attempt: so that nothing is paid for twice.
+
+        `key` is any text that names all that the value depends on. The first value of a key stays.
         """
         ...
 
@@ -182,7 +218,7 @@ def handler(
     and for the same `version` and other fields of the payload. So the output must follow from those alone:
 
     - Raise `version` when the handler changes what it finds out. One that depends on more (the file's name,
-      which model answers) gives a function from the payload to a short text that names all of it.
+      which model answers) gives a function from the payload and the settings to a text that names all of it.
     - It must not name the file, nor anything stored for this job only: another file will have it.
     - A result with a field `degraded` that is true is not kept: next time the handler runs again.
     """

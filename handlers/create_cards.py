@@ -6,17 +6,19 @@ here as the parent's. A file without enough text has no cards, and that is a res
 
 from __future__ import annotations
 
-from handlers.ai.offline import OfflineProvider
-from handlers.ai.provider import Provider
+from handlers.ai.providers import provider_of
 from handlers.contract import Context, FilePayload, Job, handler
 from handlers.outputs import Analysis, Cards
+from handlers.settings import HandlerSettings
 
-PROVIDER: Provider = OfflineProvider()
+
+def _version(_: FilePayload, settings: HandlerSettings) -> str:
+    return f"1 {provider_of(settings).name}"
 
 
-@handler(timeout=60, reuse="parents", version=lambda _: f"1 {PROVIDER.name}")
+@handler(timeout=60, reuse="parents", version=_version)
 def create_cards(job: Job[FilePayload], ctx: Context) -> Cards:  # noqa: ARG001
     """Questions and answers whose every quote stands in the file."""
     analysis = ctx.parent("analyze_file", Analysis)
     ctx.progress(0.1, "looking for facts")
-    return PROVIDER.cards(analysis)
+    return provider_of(ctx.settings).cards(analysis, ctx)

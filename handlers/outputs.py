@@ -27,6 +27,18 @@ class Passage(Output):
     time_s: float | None = None
 
 
+SafetyFlag = Literal["sexual", "violence", "hate", "self_harm", "dangerous", "personal_data"]
+
+
+class AiUse(Output):
+    """What the provider was asked for, all requests together; `cost` where the prices are configured."""
+
+    requests: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float | None = None
+
+
 class Analysis(Output):
     """Output of `analyze_file`, and what `create_cards` reads as its parent."""
 
@@ -46,6 +58,8 @@ class Analysis(Output):
     notes: list[str] = Field(default_factory=list)  # what is missing and why: "ocr: unavailable"
     provider: str = "offline"
     degraded: bool = False  # less than the file could give: a provider or text recognition did not answer
+    safety_flags: list[SafetyFlag] = Field(default_factory=list)  # what a provider warned of
+    use: AiUse = AiUse()
     content_sha256: str
 
 
@@ -76,6 +90,15 @@ class CardSource(Output):
     quote: str
 
 
+class Schedule(Output):
+    """Where a card stands in the memory model FSRS; the defaults are a new card's, which is due at once."""
+
+    state: int = 1  # 1 learning, 2 review, 3 relearning
+    step: int | None = 0
+    stability: float | None = None  # days
+    difficulty: float | None = None  # 1 to 10
+
+
 class Card(Output):
     """One question and answer. `key` stays the same when the same file is read again."""
 
@@ -87,7 +110,9 @@ class Card(Output):
     tags: list[str] = Field(default_factory=list)
     source: CardSource
     difficulty: float = Field(ge=0, le=1)
-    confidence: float = Field(ge=0, le=1)
+    confidence: float = Field(ge=0, le=1)  # how sure the rule or the provider is that the card is true
+    quality: float = Field(1.0, ge=0, le=1)  # how good a card it is: one fact, short, easy to read
+    fsrs: Schedule = Schedule()
 
 
 class Cards(Output):
@@ -96,3 +121,6 @@ class Cards(Output):
     cards: list[Card] = Field(default_factory=list)
     dropped: dict[str, int] = Field(default_factory=dict)
     notes: list[str] = Field(default_factory=list)
+    provider: str = "offline"
+    degraded: bool = False  # the provider did not answer, and the rules did
+    use: AiUse = AiUse()

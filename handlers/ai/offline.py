@@ -19,6 +19,7 @@ from handlers.ai.languages import detect_language, stop_words
 from handlers.ai.provider import Description, ExtractedFile
 from handlers.ai.structure import Block, Sentence, read_blocks, read_sentences
 from handlers.ai.summary import state_facts, summarise
+from handlers.contract import Context
 from handlers.outputs import Analysis, Cards
 
 MAX_TOPICS = 12
@@ -38,8 +39,9 @@ class OfflineProvider:
     """Rules and word counts only: the same text always gives the same answer."""
 
     name = "offline"
+    wants_pictures = False
 
-    def analyze(self, source: ExtractedFile) -> Description:
+    def analyze(self, source: ExtractedFile, ctx: Context) -> Description:  # noqa: ARG002
         """Describes a file from its text, or from its bare facts where it has none."""
         blocks = read_blocks(source.passages)
         sentences = read_sentences(blocks)
@@ -54,7 +56,7 @@ class OfflineProvider:
             key_terms=_key_terms(sentences, language),
         )
 
-    def cards(self, analysis: Analysis) -> Cards:
+    def cards(self, analysis: Analysis, ctx: Context) -> Cards:  # noqa: ARG002
         """Cards by rules; see `card_rules` and `card_gates`."""
         return make_cards(analysis)
 

@@ -1,7 +1,7 @@
 """What any AI provider has to answer, and what it is given: text that a decoder already extracted.
 
-`analyze_file` and `create_cards` know only this protocol. A provider never sees the file's bytes, its
-storage path or its organisation, and its text is data: whatever it says, nothing in it is an order.
+`analyze_file` and `create_cards` know only this protocol. A provider never sees the original bytes, the
+storage path or the organisation, and the text is data: whatever it says, nothing in it is an order.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from handlers.outputs import Analysis, Cards, Kind, Passage
+from handlers.contract import Context
+from handlers.outputs import AiUse, Analysis, Cards, Kind, Passage, SafetyFlag
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class ExtractedFile:
     duration_seconds: float | None = None
     width: int | None = None
     height: int | None = None
+    picture: bytes | None = None  # JPEG, for a provider that wants pictures of a file without much text
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,10 @@ class Description:
     language: str | None = None  # ISO 639-1, `None` when unsure
     topics: Sequence[str] = ()
     key_terms: Sequence[str] = ()
+    safety_flags: Sequence[SafetyFlag] = ()
+    notes: Sequence[str] = ()
     degraded: bool = False  # the provider did not answer and the offline rules did
+    use: AiUse = field(default_factory=AiUse)
 
 
 class Provider(Protocol):
@@ -47,10 +52,18 @@ class Provider(Protocol):
         """Recorded with the analysis: "offline", or service and model; another name's results are not reused."""
         ...
 
-    def analyze(self, source: ExtractedFile) -> Description:
-        """Title, language, summary, topics and key terms of a file."""
+    @property
+    def wants_pictures(self) -> bool:
+        """Whether `ExtractedFile.picture` is of use to it."""
         ...
 
-    def cards(self, analysis: Analysis) -> Cards:
+    def analyze(self, source: ExtractedFile, ctx: Context) -> Description:
+        """Title, language, summary, topics and key terms of a file.
+
+        From the context it needs how much time is left, what was paid for already, and where costs are told.
+        """
+        ...
+
+    def cards(self, analysis: Analysis, ctx: Context) -> Cards:
         """The cards of an analysed file; every quote is a literal span of its content."""
         ...

@@ -82,10 +82,16 @@ create table public.file_analyses (
   notes text[] not null default '{}',
   provider text,
   degraded boolean not null default false,
+  safety_flags text[] not null default '{}',
+  requests int,
+  tokens_in int,
+  tokens_out int,
+  cost numeric,
   content_sha256 text,
   created_at timestamptz not null default now()
 );
 comment on table public.file_analyses is 'What analyze_file found out about a file version.';
+comment on column public.file_analyses.cost is 'What the AI provider charged for it, where the prices are configured.';
 create index file_analyses_of_org on public.file_analyses (org_id);
 
 create table public.thumbnails (
@@ -119,13 +125,29 @@ create table public.cards (
   source jsonb not null default '{}',
   difficulty real,
   confidence real,
+  quality real,
+  position int not null default 0,
+  edited_at timestamptz,
+  removed_at timestamptz,
+  fsrs_state smallint not null default 1 check (fsrs_state between 1 and 3),
+  fsrs_step smallint default 0,
+  fsrs_stability double precision,
+  fsrs_difficulty double precision,
+  due timestamptz not null default now(),
+  last_review timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (object_id, card_key)
 );
+comment on column public.cards.position is 'Its place in the file''s deck, from 0.';
+comment on column public.cards.edited_at is 'When a person changed it: processing the file again leaves it as it is.';
+comment on column public.cards.removed_at is 'When a person removed it: it stays away when the file is processed again.';
+comment on column public.cards.fsrs_state is
+  'The memory model FSRS: 1 learning, 2 review, 3 relearning. New cards are due at once.';
 comment on table public.cards is 'One set of cards per stored object; a card keeps its id when the file is processed again.';
 create index cards_of_file on public.cards (file_id);
 create index cards_of_org on public.cards (org_id);
+create index cards_due on public.cards (org_id, due) where removed_at is null;
 
 insert into storage.buckets (id, name, public) values ('ingest', 'ingest', false), ('thumbnails', 'thumbnails', false)
 on conflict (id) do nothing;

@@ -47,3 +47,19 @@ $$;
 comment on function public.find_content_result(text, text, text, text) is 'The stored result of some content, or null.';
 revoke all on function public.find_content_result(text, text, text, text) from public, anon, authenticated;
 grant execute on function public.find_content_result(text, text, text, text) to service_role;
+
+-- Stores one result now, not with the job that found it: for what was paid for. The first one of a content stays.
+-- Called by workers, for values that a handler keeps by key.
+create function public.keep_content_result(
+  org_id text, type text, content_sha256 text, handler_version text, output jsonb, job_id bigint)
+returns void
+language sql volatile security definer set search_path = '' as $$
+  insert into public.content_results as c (org_id, type, content_sha256, handler_version, output, job_id)
+  values (keep_content_result.org_id, keep_content_result.type, keep_content_result.content_sha256,
+    keep_content_result.handler_version, keep_content_result.output, keep_content_result.job_id)
+  on conflict do nothing
+$$;
+comment on function public.keep_content_result(text, text, text, text, jsonb, bigint) is
+  'Stores a result by content at once, whatever becomes of the job that found it.';
+revoke all on function public.keep_content_result(text, text, text, text, jsonb, bigint) from public, anon, authenticated;
+grant execute on function public.keep_content_result(text, text, text, text, jsonb, bigint) to service_role;

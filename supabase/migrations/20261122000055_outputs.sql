@@ -48,16 +48,19 @@ begin
   where f.id = a.file_id and f.object_id = file.object_id;
   insert into public.file_analyses (
     file_id, org_id, kind, mime_type, mime_mismatch, title, language, summary, topics, key_terms,
-    pages, duration_seconds, width, height, content, notes, provider, degraded, content_sha256)
+    pages, duration_seconds, width, height, content, notes, provider, degraded, content_sha256,
+    safety_flags, requests, tokens_in, tokens_out, cost)
   select
     file.id, file.org_id, o.kind, o.mime_type, coalesce(o.mime_mismatch, false), o.title, o.language, o.summary,
     public.text_array(output -> 'topics'), public.text_array(output -> 'key_terms'),
     o.pages, o.duration_seconds, o.width, o.height, coalesce(o.content, '[]'), public.text_array(output -> 'notes'),
-    o.provider, coalesce(o.degraded, false), o.content_sha256
+    o.provider, coalesce(o.degraded, false), o.content_sha256,
+    public.text_array(output -> 'safety_flags'), u.requests, u.tokens_in, u.tokens_out, u.cost
   from jsonb_to_record(output) o (
     kind text, mime_type text, mime_mismatch boolean, title text, language text, summary text, pages int,
     duration_seconds double precision, width int, height int, content jsonb, provider text, degraded boolean,
-    content_sha256 text);
+    content_sha256 text),
+    jsonb_to_record(coalesce(output -> 'use', '{}')) u (requests int, tokens_in int, tokens_out int, cost numeric);
 end $$;
 revoke all on function public.apply_analyze_file(public.jobs, jsonb) from public, anon, authenticated;
 grant execute on function public.apply_analyze_file(public.jobs, jsonb) to service_role;
@@ -77,28 +80,43 @@ end $$;
 revoke all on function public.apply_create_thumbnail(public.jobs, jsonb) from public, anon, authenticated;
 grant execute on function public.apply_create_thumbnail(public.jobs, jsonb) to service_role;
 
--- Stores the one set of cards of an object: a card that is there already keeps its id, the others go.
+-- Stores the one set of cards of an object: a card that is there already keeps its id, its place in the memory model
+-- and what a person changed; the others go, but for those that a person changed or removed.
 -- Called by resolve_jobs for create_cards.
 create function public.apply_create_cards(job public.jobs, output jsonb) returns void
 language plpgsql security definer set search_path = '' as $$
 declare
   file public.ingested_files := public.file_of_job(job);
 begin
-  insert into public.cards as c
-    (file_id, object_id, org_id, card_key, type, front, back, hint, tags, source, difficulty, confidence)
+  insert into public.cards as c (
+    file_id, object_id, org_id, card_key, type, front, back, hint, tags, source, difficulty, confidence, quality, position,
+    fsrs_state, fsrs_step, fsrs_stability, fsrs_difficulty)
   select distinct on (o.key) file.id, file.object_id, file.org_id, o.key, o.type, o.front, o.back, o.hint,
-    public.text_array(o.tags), coalesce(o.source, '{}'), o.difficulty, o.confidence
-  from jsonb_to_recordset(public.list_of_output(output, 'cards')) o (
-    key text, type text, front text, back text, hint text, tags jsonb, source jsonb, difficulty real, confidence real)
+    public.text_array(o.tags), coalesce(o.source, '{}'), o.difficulty, o.confidence, o.quality, o.position - 1,
+    coalesce(f.state, 1), f.step, f.stability, f.difficulty
+  from rows from (
+      jsonb_to_recordset(public.list_of_output(output, 'cards')) as (
+        key text, type text, front text, back text, hint text, tags jsonb, source jsonb, difficulty real, confidence real,
+        quality real, fsrs jsonb)) with ordinality
+      as o (key, type, front, back, hint, tags, source, difficulty, confidence, quality, fsrs, position),
+    jsonb_to_record(coalesce(o.fsrs, '{}')) f (state int, step int, stability double precision, difficulty double precision)
+  order by o.key, o.position
   on conflict on constraint cards_object_id_card_key_key do update set
-    file_id = excluded.file_id, org_id = excluded.org_id, type = excluded.type, front = excluded.front,
-    back = excluded.back, hint = excluded.hint, tags = excluded.tags, source = excluded.source,
-    difficulty = excluded.difficulty, confidence = excluded.confidence, updated_at = now();
+    file_id = excluded.file_id, org_id = excluded.org_id, type = excluded.type, source = excluded.source,
+    front = case when c.edited_at is null then excluded.front else c.front end,
+    back = case when c.edited_at is null then excluded.back else c.back end,
+    hint = case when c.edited_at is null then excluded.hint else c.hint end,
+    tags = case when c.edited_at is null then excluded.tags else c.tags end,
+    difficulty = excluded.difficulty, confidence = excluded.confidence, quality = excluded.quality,
+    position = excluded.position, updated_at = now();
 
   delete from public.cards c
-  where c.object_id = file.object_id
+  where c.object_id = file.object_id and c.edited_at is null and c.removed_at is null
     and c.card_key not in (
       select o.key from jsonb_to_recordset(output -> 'cards') o (key text));
+  -- What a person keeps belongs to the newest version, or it would go with the old one.
+  update public.cards c set file_id = file.id, org_id = file.org_id
+  where c.object_id = file.object_id and c.file_id <> file.id;
 end $$;
 revoke all on function public.apply_create_cards(public.jobs, jsonb) from public, anon, authenticated;
 grant execute on function public.apply_create_cards(public.jobs, jsonb) to service_role;

@@ -166,10 +166,22 @@ class FakeSandbox:
         self.answer = answer or (lambda **_: Decoded(facts={}, files={}))
 
     def run(
-        self, decoder: str, source: Path, *, timeout: float, memory_mb: int, options: dict[str, Any]
+        self,
+        decoder: str,
+        source: Path,
+        *,
+        timeout: float,
+        memory_mb: int,
+        seconds: float | None,
+        options: dict[str, Any],
     ) -> Decoded:
         return self.answer(
-            decoder=decoder, source=source, timeout=timeout, memory_mb=memory_mb, options=options
+            decoder=decoder,
+            source=source,
+            timeout=timeout,
+            memory_mb=memory_mb,
+            seconds=seconds,
+            options=options,
         )
 
 

@@ -10,14 +10,15 @@ from typing import Any
 from pydantic import BaseModel
 
 from functions.context import JobContext
+from functions.kept_values import ContentResults
 from functions.object_store import ObjectStore
 from functions.queue_rows import ClaimedJob
-from functions.reuse import ContentResults
 from functions.runner import Runner
 from functions.tick import run_tick
 from functions.tick_options import TickOptions
 from functions.tick_report import TickReport
 from handlers.contract import Context, Handler, Job
+from handlers.settings import HandlerSettings
 from tests.unit.fakes import FakeClock, FakeQueue, FakeRegistry, FakeSandbox, client
 
 
@@ -92,6 +93,8 @@ def context_for(
         sandbox=sandbox or FakeSandbox(),
         clock=clock,
         deadline=clock.now() + 60,
+        settings=HandlerSettings(),
+        max_attempts=job.max_attempts,
     )
 
 

@@ -21,6 +21,7 @@ from handlers.ai.provider import ExtractedFile
 from handlers.ai.structure import read_blocks, read_sentences
 from handlers.media.text import HEADING
 from handlers.outputs import Analysis, Passage
+from tests.fixtures.fake_context import FakeContext
 
 ROOT = Path(__file__).parents[2]
 CHARACTERS = 200_000
@@ -34,7 +35,7 @@ def describe(text: str) -> None:
     for whole in (text, f"Term: a{text} b"):
         content = clean_passages([Passage(text=whole)])
         source = ExtractedFile(kind="text", file_name="a.txt", passages=content, title=whole)
-        said = OfflineProvider().analyze(source)
+        said = OfflineProvider().analyze(source, FakeContext(Path()))
         OfflineProvider().cards(
             Analysis(
                 kind="text",
@@ -44,7 +45,8 @@ def describe(text: str) -> None:
                 language="en",
                 content=content,
                 content_sha256="",
-            )
+            ),
+            FakeContext(Path()),
         )
 
 

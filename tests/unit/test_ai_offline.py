@@ -10,6 +10,7 @@ from handlers.ai.languages import stop_words
 from handlers.ai.offline import OfflineProvider, readable_name
 from handlers.ai.provider import Description, ExtractedFile
 from handlers.outputs import Passage
+from tests.fixtures.fake_context import FakeContext
 
 TEXTS = Path(__file__).parents[1] / "fixtures" / "texts"
 
@@ -17,7 +18,7 @@ TEXTS = Path(__file__).parents[1] / "fixtures" / "texts"
 def describe(text: str = "", *, file_name: str = "notes.txt", title: str | None = None) -> Description:
     passages = [Passage(text=text)] if text else []
     return OfflineProvider().analyze(
-        ExtractedFile(kind="text", file_name=file_name, passages=passages, title=title)
+        ExtractedFile(kind="text", file_name=file_name, passages=passages, title=title), FakeContext(Path())
     )
 
 
@@ -83,7 +84,7 @@ def test_the_summary_is_made_of_sentences_of_the_text() -> None:
     ],
 )
 def test_a_file_without_text_is_described_by_what_is_known(source: ExtractedFile, summary: str) -> None:
-    description = OfflineProvider().analyze(source)
+    description = OfflineProvider().analyze(source, FakeContext(Path()))
     assert description.summary == summary
     assert (description.language, list(description.topics), list(description.key_terms)) == (None, [], [])
 

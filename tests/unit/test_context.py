@@ -202,6 +202,7 @@ def test_decoding_gets_the_seconds_that_are_left(tmp_path: Path) -> None:
         "source": tmp_path,
         "timeout": 40,
         "memory_mb": 256,
+        "seconds": None,
         "options": {"page": 2},
     }
 

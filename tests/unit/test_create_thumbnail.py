@@ -12,6 +12,7 @@ from handlers.create_thumbnail import create_thumbnail
 from handlers.outputs import Thumbnails
 from tests.fixtures import broken_files
 from tests.fixtures.broken_files import BROKEN_FILES, SAMPLES
+from tests.fixtures.fake_context import FakeContext
 
 Model = TypeVar("Model", bound=BaseModel)
 SENTENCES = {
@@ -28,20 +29,13 @@ SENTENCES = {
 }
 
 
-class OneFile:
+class OneFile(FakeContext):
     """A context whose storage holds one uploaded file; decoding happens in the real sandbox."""
 
     def __init__(self, source: Path) -> None:
+        super().__init__(source.parent)
         self.source = source
-        self.uploads: dict[str, tuple[bytes, str]] = {}
         self.sandbox = Sandbox()
-
-    def seconds_left(self) -> float:
-        return 60.0
-
-    def progress(self, done: float, note: str = "") -> None:
-        self.last_note = note
-        assert 0 <= done <= 1
 
     def download(self, bucket: str, path: str) -> bytes:
         raise AssertionError(f"{bucket}/{path} may be too large for the memory: it belongs on disk")
@@ -51,11 +45,18 @@ class OneFile:
         assert path.startswith("acme/")
         return self.source
 
-    def upload(self, bucket: str, path: str, data: bytes, content_type: str) -> None:
-        self.uploads[f"{bucket}/{path}"] = (data, content_type)
-
-    def decode(self, decoder: str, source: Path, *, memory_mb: int = 1024, **options: Any) -> Decoded:
-        return self.sandbox.run(decoder, source, timeout=60, memory_mb=memory_mb, options=options)
+    def decode(
+        self,
+        decoder: str,
+        source: Path,
+        *,
+        memory_mb: int | None = None,
+        seconds: float | None = None,
+        **options: Any,
+    ) -> Decoded:
+        return self.sandbox.run(
+            decoder, source, timeout=60, memory_mb=memory_mb or 1024, seconds=seconds, options=options
+        )
 
     def report_cost(self, amount: float) -> None:
         raise AssertionError(f"a thumbnail costs nothing: {amount}")
@@ -93,9 +94,9 @@ def test_every_sample_gets_two_thumbnails_and_a_placeholder(name: str, size: tup
     assert [made.path for made in output.thumbnails] == ["acme/7/v-1/256.webp", "acme/7/v-1/1024.webp"]
     assert output.placeholder
     assert output.notes == []
-    stored, content_type = context.uploads["thumbnails/acme/7/v-1/1024.webp"]
-    assert (stored[:4], stored[8:12], content_type) == (b"RIFF", b"WEBP", "image/webp")
-    assert large.bytes == len(stored)
+    stored = context.uploads["thumbnails/acme/7/v-1/1024.webp"]
+    assert (stored.data[:4], stored.data[8:12], stored.content_type) == (b"RIFF", b"WEBP", "image/webp")
+    assert large.bytes == len(stored.data)
 
 
 @pytest.mark.parametrize("name", BROKEN_FILES)

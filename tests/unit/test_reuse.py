@@ -40,6 +40,13 @@ class Known:
         self.time_left = time_left()
         return self.results.get((org_id, job_type, sha256, version))
 
+    def keep_content_result(
+        self, org_id: str, job_type: str, sha256: str, version: str, output: Any, job_id: int
+    ) -> None:
+        self.results.setdefault(
+            (org_id, job_type, sha256, version), ContentResult(job_id=job_id, output=output)
+        )
+
     def store(self, org_id: str, result: JobResult) -> None:
         if result.content_sha256 and result.handler_version:
             key = (org_id, "work", result.content_sha256, result.handler_version)
@@ -123,8 +130,8 @@ def test_a_new_version_of_the_handler_runs_again() -> None:
     world = World()
     world.run(world.handler(version="1"))
     world.run(world.handler(version="2"))
-    world.run(world.handler(version=lambda file: f"2 {file.path}"))
-    world.run(world.handler(version=lambda file: f"2 {file.path}"))
+    world.run(world.handler(version=lambda file, _: f"2 {file.path}"))
+    world.run(world.handler(version=lambda file, _: f"2 {file.path}"))
     assert world.runs == 3
 
 
