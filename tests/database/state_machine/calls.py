@@ -44,6 +44,7 @@ lease_seconds = st.sampled_from((None, 10, 600, 9999))
 limit = st.sampled_from((None, None, 0, 1, 2, 3))
 
 edges = st.sets(st.tuples(picks, picks), max_size=5)
+many_edges = st.sets(st.tuples(picks, picks), min_size=3, max_size=8)
 
 
 def optional(**values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:

@@ -114,9 +114,10 @@ class Harness(RuleBasedStateMachine):
         return self.pick(among, number) if among else NOBODY
 
     def job_id(self, number: int, statuses: Sequence[str]) -> int:
-        """Mostly a job in one of these statuses, sometimes another."""
+        """Mostly a job in one of these statuses, by choice one that others wait for; sometimes another."""
         among = [job.id for job in self.model.jobs.values() if job.status in statuses and number % 8]
-        return int(self.pick(among or list(self.model.jobs), number))
+        above = [job_id for job_id in among if number % 3 and self.model.children([job_id])]
+        return int(self.pick(above or among or list(self.model.jobs), number))
 
 
 def agreeing(asked: list[Row]) -> list[Row]:

@@ -20,7 +20,9 @@ class QueueMachine(Harness):
     """All who call the queue, one after the other, over one connection."""
 
     @initialize(
-        luck=st.integers(-99, 99), drawn=st.lists(calls.elements, min_size=2, max_size=6), edges=calls.edges
+        luck=st.integers(-99, 99),
+        drawn=st.lists(calls.elements, min_size=2, max_size=6),
+        edges=calls.many_edges,
     )
     def begin_with_a_flow(self, luck: int, drawn: list[Row], edges: set[tuple[int, int]]) -> None:
         self.model.now = self.look(calls.RESET, {"luck": luck / 100}).now
@@ -170,11 +172,6 @@ class QueueMachine(Harness):
     @only_if(lambda self: any(job.status in DEAD for job in self.model.jobs.values()))
     def retry_job(self, number: int) -> None:
         job_id = NOBODY.job_id if number == RARELY else self.job_id(number, DEAD)
-        above = [
-            job.id for job in self.model.jobs.values() if job.status in DEAD and self.model.children([job.id])
-        ]
-        if number % 3 and above:
-            job_id = self.pick(above, number)
         self.step(calls.RETRY, {"job_id": job_id}, lambda seen: operating.retry(self.model, job_id, seen))
 
     @rule(job_type=st.sampled_from((None, *calls.TYPES)))

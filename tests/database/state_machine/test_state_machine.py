@@ -1,7 +1,8 @@
 """Random work for the queue, for 45 seconds; `--state-machine-minutes 30` looks longer.
 
-Each round has a seed of its own, which a failure names: `--state-machine-seed N` runs that round alone. What fairness
-picks and how long a retry waits is the database's choice, so a run repeats the calls, but not every answer.
+Rounds of 30 runs have a seed each. A failure shows the last calls and answers, and names the seed:
+`--state-machine-seed N` plays that round alone and looks for a shorter run that fails, too. What fairness picks is the
+database's choice, so a round repeats its calls, but not every answer.
 """
 
 from __future__ import annotations
