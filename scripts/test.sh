@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every check and every test, on both legs: the wheel's PostgreSQL 18 and Debian's PostgreSQL 15.
+# Every check and every test, on both legs side by side: the wheel's PostgreSQL 18 and Debian's PostgreSQL 15.
 #
 #   ./scripts/test.sh                            everything
 #   ./scripts/test.sh --leg wheel                without Debian's packages
@@ -71,17 +71,53 @@ names_tests() {
   return 1
 }
 
-# Runs pytest for one leg and keeps its closing line. A leg on which nothing was selected is no failure by itself.
+# Runs pytest for one leg; its exit code is kept in a file, since legs run side by side.
 run_leg() {
-  local leg=$1 log code=0
+  local leg=$1 code=0
   shift
-  log=$(mktemp)
+  # Only these meet a database; the rest is the same on every leg.
+  if [[ $leg == debian ]] && ! names_tests "$@"; then
+    set -- tests/database tests/end_to_end "$@"
+  fi
   say "pytest --leg $leg $*"
-  .venv/bin/pytest --leg "$leg" "${colour[@]}" "$@" 2>&1 | tee "$log" || code=$?
-  summaries+=("leg $leg:" "$(tail -n 1 "$log")")
-  rm -f "$log"
-  ((code != 5)) || { ((nothing += 1)); code=0; }
-  ((code == 0)) || failed_legs+=("$leg")
+  .venv/bin/pytest --leg "$leg" "${colour[@]}" "$@" 2>&1 || code=$?
+  echo "$code" >"$results/$leg.code"
+}
+
+# The first leg shows what it does; the other one's output follows when it has ended.
+run_legs() {
+  local leg
+  set -m # a process group each, which can be ended as a whole
+  for leg in "${legs[@]:1}"; do
+    run_leg "$leg" "$@" >"$results/$leg.log" 2>&1 &
+  done
+  set +m
+  run_leg "${legs[0]}" "$@" | tee "$results/${legs[0]}.log"
+  wait
+  for leg in "${legs[@]:1}"; do
+    cat "$results/$leg.log"
+  done
+}
+
+end_legs() {
+  local group
+  for group in $(jobs -p); do
+    kill -TERM -- "-$group" 2>/dev/null || true
+  done
+}
+
+# Each leg's closing line. A leg on which nothing was selected is no failure, unless that goes for all.
+sum_up() {
+  local leg code failed=0 nothing=0
+  printf '\n'
+  for leg in "${legs[@]}"; do
+    printf 'leg %s:\n%s\n' "$leg" "$(tail -n 1 "$results/$leg.log")"
+    code=$(<"$results/$leg.code")
+    ((code != 5)) || ((nothing += 1))
+    ((code == 0 || code == 5)) || failed=1
+  done
+  ((nothing < ${#legs[@]})) || return 5
+  return "$failed"
 }
 
 [[ " ${legs[*]} " != *" debian "* ]] || install_debian_packages
@@ -93,19 +129,9 @@ if (($# == 0)); then
 fi
 colour=()
 [[ ! -t 1 ]] || colour=(--color=yes)
-summaries=()
-failed_legs=()
-nothing=0
-for leg in "${legs[@]}"; do
-  # Only these meet a database; the rest is the same on every leg.
-  if [[ $leg == debian ]] && ! names_tests "$@"; then
-    run_leg "$leg" tests/database tests/end_to_end "$@"
-  else
-    run_leg "$leg" "$@"
-  fi
-done
-
-printf '\n'
-printf '%s\n' "${summaries[@]}"
-((nothing < ${#legs[@]})) || exit 5
-((${#failed_legs[@]} == 0))
+results=$(mktemp -d)
+trap 'end_legs; rm -rf "$results"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+run_legs "$@"
+sum_up
