@@ -12,7 +12,9 @@ from pathlib import Path, PurePosixPath
 from handlers.ai.clean import clean_passages, clean_text
 from handlers.ai.provider import ExtractedFile
 from handlers.ai.providers import provider_of
-from handlers.ai.reading import NOT_RECOGNISED, Reading, read_file
+from handlers.ai.reading import read_file
+from handlers.ai.reading_facts import Reading
+from handlers.ai.reading_pages import NOT_RECOGNISED
 from handlers.contract import Context, FilePayload, Job, Reject, handler
 from handlers.media.refused import Refused
 from handlers.media.sniff import MAX_FILE_BYTES, Sniffed, sniff_file

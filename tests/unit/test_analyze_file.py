@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from handlers.ai.reading import OCR_FAILED, OCR_NO_TIME, OCR_UNAVAILABLE, TRANSCRIPT_UNAVAILABLE
+from handlers.ai.reading import TRANSCRIPT_UNAVAILABLE
+from handlers.ai.reading_pages import OCR_FAILED, OCR_NO_TIME, OCR_UNAVAILABLE
 from handlers.analyze_file import analyze_file
 from handlers.contract import Reject, Retry
 from handlers.outputs import Analysis
