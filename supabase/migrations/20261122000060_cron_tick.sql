@@ -136,6 +136,22 @@ comment on function public.invoke_cron_tick(int, int, int, text, text) is
 revoke all on function public.invoke_cron_tick(int, int, int, text, text) from public, anon, authenticated;
 grant execute on function public.invoke_cron_tick(int, int, int, text, text) to service_role;
 
+-- Refuses where pg_cron is missing, and a schedule, if one is given, that pg_cron would misread.
+-- Called by whatever schedules and unschedules. Takes no locks.
+create function public.check_cron_schedule(schedule text default null) returns void
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  if to_regclass('cron.job') is null then
+    raise exception 'pg_cron is not installed' using errcode = '55000', hint = 'create extension if not exists pg_cron;';
+  end if;
+  if array_length(regexp_split_to_array(btrim(schedule), '\s+'), 1) = 6 then
+    raise exception 'schedule "%" has six fields; pg_cron would read it as five', schedule
+      using errcode = '22023', hint = 'For less than a minute write ''30 seconds'' (1 to 59, pg_cron 1.5 or newer).';
+  end if;
+end $$;
+revoke all on function public.check_cron_schedule(text) from public, anon, authenticated;
+grant execute on function public.check_cron_schedule(text) to service_role;
+
 -- Schedules the ticks of one worker, or changes them: job_name for slot 1, job_name-2 … for further slots.
 -- Called by setup-automated-processing.sql and operators. Safe to repeat; fewer workers than before removes slots. A
 -- schedule that somebody paused stays paused. Other Vault names let staging and production stand side by side.
@@ -153,13 +169,7 @@ declare
   slot int;
   surplus text;
 begin
-  if to_regclass('cron.job') is null then
-    raise exception 'pg_cron is not installed' using errcode = '55000', hint = 'create extension if not exists pg_cron;';
-  end if;
-  if array_length(regexp_split_to_array(btrim(schedule), '\s+'), 1) = 6 then
-    raise exception 'schedule "%" has six fields; pg_cron would read it as five', schedule
-      using errcode = '22023', hint = 'For less than a minute write ''30 seconds'' (1 to 59, pg_cron 1.5 or newer).';
-  end if;
+  perform public.check_cron_schedule(schedule);
   if not coalesce(workers between 1 and 8 and batch_size between 1 and 100 and delay_ms between 0 and 60000, false) then
     raise exception 'workers must be 1 to 8, batch_size 1 to 100 and delay_ms 0 to 60000' using errcode = '22023';
   end if;

@@ -170,13 +170,7 @@ grant execute on function public.enqueue_cron_tasks() to service_role;
 create function public.schedule_cron_tasks(schedule text default '* * * * *') returns text
 language plpgsql security definer set search_path = '' as $$
 begin
-  if to_regclass('cron.job') is null then
-    raise exception 'pg_cron is not installed' using errcode = '55000', hint = 'create extension if not exists pg_cron;';
-  end if;
-  if array_length(regexp_split_to_array(btrim(schedule), '\s+'), 1) = 6 then
-    raise exception 'schedule "%" has six fields; pg_cron would read it as five', schedule
-      using errcode = '22023', hint = 'For less than a minute write ''30 seconds'' (1 to 59, pg_cron 1.5 or newer).';
-  end if;
+  perform public.check_cron_schedule(schedule);
   perform cron.schedule('crontick-cron-tasks', schedule, 'select public.enqueue_cron_tasks()');
   return format('scheduled "crontick-cron-tasks" at "%s"', schedule);
 end $$;
@@ -188,9 +182,7 @@ grant execute on function public.schedule_cron_tasks(text) to service_role;
 create function public.unschedule_cron_tasks() returns text
 language plpgsql security definer set search_path = '' as $$
 begin
-  if to_regclass('cron.job') is null then
-    raise exception 'pg_cron is not installed' using errcode = '55000', hint = 'create extension if not exists pg_cron;';
-  end if;
+  perform public.check_cron_schedule();
   if not exists (select from cron.job j where j.jobname = 'crontick-cron-tasks') then
     return '"crontick-cron-tasks" was not scheduled';
   end if;

@@ -1,7 +1,21 @@
 -- maintenance: what pg_cron runs beside the ticks, so that nobody has to remember it.
 
--- Schedules, or brings up to date: crontick-prune, crontick-alerts, crontick-cron-tasks, and crontick-reconcile where files
--- are reconciled. Each has its own minute. Returns the names.
+-- The schedules, each with a minute of its own, and the function that has to be there for each.
+-- Called by schedule_maintenance and unschedule_maintenance. Takes no locks.
+create function public.maintenance_schedules(out name text, out schedule text, out command text, out needs text)
+returns setof record
+language sql immutable security definer set search_path = '' as $$
+  values
+    ('crontick-prune', '17 * * * *', 'select public.prune_jobs(50000)', 'public.prune_jobs(integer)'),
+    ('crontick-alerts', '*/5 * * * *', 'select public.check_alerts()', 'public.check_alerts()'),
+    ('crontick-cron-tasks', '* * * * *', 'select public.enqueue_cron_tasks()', 'public.enqueue_cron_tasks()'),
+    ('crontick-reconcile', '6-59/10 * * * *', 'select public.reconcile_files(5000)',
+      'public.reconcile_files(integer, boolean)')
+$$;
+revoke all on function public.maintenance_schedules() from public, anon, authenticated;
+grant execute on function public.maintenance_schedules() to service_role;
+
+-- Schedules, or brings up to date, what maintenance_schedules lists and whose function is there. Returns the names.
 -- Called by setup-automated-processing.sql and operators. Safe to repeat: what somebody changed or paused stays so.
 create function public.schedule_maintenance() returns text
 language plpgsql security definer set search_path = '' as $$
@@ -9,18 +23,10 @@ declare
   wanted record;
   scheduled text[] := '{}';
 begin
-  if to_regclass('cron.job') is null then
-    raise exception 'pg_cron is not installed' using errcode = '55000', hint = 'create extension if not exists pg_cron;';
-  end if;
+  perform public.check_cron_schedule();
   for wanted in
     select w.name, w.command, coalesce(j.schedule, w.schedule) as schedule
-    from (values
-      ('crontick-prune', '17 * * * *', 'select public.prune_jobs(50000)', 'public.prune_jobs(integer)'),
-      ('crontick-alerts', '*/5 * * * *', 'select public.check_alerts()', 'public.check_alerts()'),
-      ('crontick-cron-tasks', '* * * * *', 'select public.enqueue_cron_tasks()', 'public.enqueue_cron_tasks()'),
-      ('crontick-reconcile', '6-59/10 * * * *', 'select public.reconcile_files(5000)',
-        'public.reconcile_files(integer, boolean)')
-    ) w (name, schedule, command, needs)
+    from public.maintenance_schedules() w
     left join cron.job j on j.jobname = w.name and j.username = current_user
     where to_regprocedure(w.needs) is not null
     order by w.name
@@ -41,13 +47,10 @@ declare
   scheduled text;
   removed text[] := '{}';
 begin
-  if to_regclass('cron.job') is null then
-    raise exception 'pg_cron is not installed' using errcode = '55000', hint = 'create extension if not exists pg_cron;';
-  end if;
+  perform public.check_cron_schedule();
   for scheduled in
     select j.jobname from cron.job j
-    where j.jobname in ('crontick-prune', 'crontick-alerts', 'crontick-cron-tasks', 'crontick-reconcile')
-      and j.username = current_user
+    where j.jobname in (select s.name from public.maintenance_schedules() s) and j.username = current_user
     order by j.jobname
   loop
     perform cron.unschedule(scheduled);

@@ -145,13 +145,22 @@ comment on function public.claim_job(bigint, text) is 'Claims one job under a le
 revoke all on function public.claim_job(bigint, text) from public, anon, authenticated;
 grant execute on function public.claim_job(bigint, text) to service_role;
 
+-- What the uuid of a job's holder has to be like: that worker's or, without a name, that of any worker of claim_job.
+-- Called by complete_job and fail_job. Takes no locks.
+create function public.holder_pattern(worker_id text) returns text
+language sql stable security definer set search_path = '' as $$
+  select coalesce(case when worker_id is not null then public.worker_uuid(worker_id)::text end, '00000000-0000-8004-%')
+$$;
+revoke all on function public.holder_pattern(text) from public, anon, authenticated;
+grant execute on function public.holder_pattern(text) to service_role;
+
 -- Marks a job as done: true, or false when it is no longer held by that worker or, without a name, by any of claim_job's.
 -- Called by the workers of claim_job. Locks what resolve_jobs locks.
 create function public.complete_job(job_id bigint, job_result jsonb default null, worker_id text default null)
 returns boolean
 language sql security definer set search_path = '' as $$
   select public.resolve_held_job(job_id,
-    coalesce(case when worker_id is not null then public.worker_uuid(worker_id)::text end, '00000000-0000-8004-%'),
+    public.holder_pattern(worker_id),
     jsonb_build_object('outcome', 'done', 'output', job_result)) ->> 'verdict' = 'ok'
 $$;
 comment on function public.complete_job(bigint, jsonb, text) is 'Marks a job of claim_job as done.';
@@ -164,7 +173,7 @@ create function public.fail_job(job_id bigint, error_message text default null, 
 returns boolean
 language sql security definer set search_path = '' as $$
   select public.resolve_held_job(job_id,
-    coalesce(case when worker_id is not null then public.worker_uuid(worker_id)::text end, '00000000-0000-8004-%'),
+    public.holder_pattern(worker_id),
     jsonb_build_object('outcome', 'retry', 'error', error_message)) ->> 'verdict' = 'ok'
 $$;
 comment on function public.fail_job(bigint, text, text) is 'Ends the attempt of a job of claim_job as failed.';

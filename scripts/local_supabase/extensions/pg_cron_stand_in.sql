@@ -210,10 +210,12 @@ $$;
 
 create function cron.schedule(schedule text, command text) returns bigint
 language sql strict
+set search_path = ''
 as $$ select cron_stand_in.schedule(current_user, null, $1, $2, null, null, true) $$;
 
 create function cron.schedule(job_name text, schedule text, command text) returns bigint
 language plpgsql
+set search_path = ''
 as $$
 begin
   if $1 is null then
@@ -228,14 +230,17 @@ create function cron.schedule_in_database(
   active boolean default true
 ) returns bigint
 language sql
+set search_path = ''
 as $$ select cron_stand_in.schedule(current_user, $1, $2, $3, $4, $5, $6) $$;
 
 create function cron.unschedule(job_id bigint) returns boolean
 language sql strict
+set search_path = ''
 as $$ select cron_stand_in.unschedule(current_user, $1, null) $$;
 
 create function cron.unschedule(job_name text) returns boolean
 language sql strict
+set search_path = ''
 as $$ select cron_stand_in.unschedule(current_user, null, $1) $$;
 
 create function cron.alter_job(
@@ -243,6 +248,7 @@ create function cron.alter_job(
   username text default null, active boolean default null
 ) returns void
 language sql
+set search_path = ''
 as $$ select cron_stand_in.alter_job(current_user, $1, $2, $3, $4, $5, $6) $$;
 
 revoke all on function cron.alter_job(bigint, text, text, text, text, boolean) from public;
