@@ -1,13 +1,22 @@
-"""What every unit test starts with: none of the developer's settings, and logging as Python left it."""
+"""What every unit test starts with: none of the developer's settings, and logging as Python left it.
+
+Also what many of them ask for: the queue's client, and a project that the command line is configured for.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import respx
 
+from functions.cli import connection
+from functions.job_queue import JobQueue
 from functions.settings import variables
+from tests.unit import cli_calls
+from tests.unit.fakes import KEY, URL, client
 
 
 @pytest.fixture(autouse=True)
@@ -25,3 +34,40 @@ def logging_as_it_was() -> Iterator[None]:
         logger.propagate = propagate
         logger.handlers[:] = handlers
         logger.setLevel(level)
+
+
+@pytest.fixture
+def rest() -> Iterator[respx.MockRouter]:
+    """What Supabase answers; every answer that a test prepares has to be asked for."""
+    with respx.mock(base_url=URL, assert_all_called=True, assert_all_mocked=True) as router:
+        yield router
+
+
+@pytest.fixture
+def queue() -> Iterator[JobQueue]:
+    """The real client of the queue, which waits for nothing before it tries again."""
+    with client() as supabase:
+        yield JobQueue(supabase, sleep=lambda _: None)
+
+
+@pytest.fixture
+def configured_function(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The command line knows a function and nothing else, whatever this repository's folder holds."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(connection, "REPOSITORY", tmp_path)  # the real one may have a local Supabase running
+    monkeypatch.setenv("JOB_QUEUE_WORKER_ENDPOINT", cli_calls.FUNCTION)
+    monkeypatch.setenv("JOB_QUEUE_RUNNER_SECRET", "open sesame")
+
+
+@pytest.fixture
+def configured(monkeypatch: pytest.MonkeyPatch, configured_function: None) -> None:
+    """The command line knows a project and a function."""
+    monkeypatch.setenv("SUPABASE_URL", cli_calls.URL)
+    monkeypatch.setenv("SUPABASE_SECRET_KEY", KEY)
+
+
+@pytest.fixture
+def http() -> Iterator[respx.MockRouter]:
+    """What any server answers; every answer that a test prepares has to be asked for."""
+    with respx.mock(assert_all_called=True) as router:
+        yield router

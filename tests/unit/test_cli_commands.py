@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,33 +12,12 @@ from typing import Any
 import httpx
 import pytest
 import respx
-from typer.testing import CliRunner, Result
 
-from functions.cli import app, connection
+from functions.cli import app
+from tests.unit.cli_calls import URL, crontick
 from tests.unit.cli_rows import file_status, job
 
-URL = "http://supabase.test"
-FUNCTION = "http://function.test/"
-
-
-@pytest.fixture(autouse=True)
-def configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(connection, "REPOSITORY", tmp_path)  # the real one may have a local Supabase running
-    monkeypatch.setenv("SUPABASE_URL", URL)
-    monkeypatch.setenv("SUPABASE_SECRET_KEY", "sb_secret_x")
-    monkeypatch.setenv("JOB_QUEUE_WORKER_ENDPOINT", FUNCTION)
-    monkeypatch.setenv("JOB_QUEUE_RUNNER_SECRET", "open sesame")
-
-
-@pytest.fixture
-def http() -> Iterator[respx.MockRouter]:
-    with respx.mock(assert_all_called=False) as router:
-        yield router
-
-
-def crontick(*arguments: str, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(app, list(arguments), input=stdin)
+pytestmark = pytest.mark.usefixtures("configured")
 
 
 def test_every_command_has_help_with_an_example() -> None:
@@ -149,7 +127,6 @@ def mock_upload(http: respx.MockRouter, status: str, error: str | None = None) -
     found = file_status(path="demo/n.md", status=status, jobs=[job(status=status, error=error)])
     http.get(f"{URL}/storage/v1/object/info/ingest/demo/n.md").respond(json={"version": "v1"})
     http.get(f"{URL}/rest/v1/file_status").respond(json=[found.model_dump(mode="json")])
-    http.get(f"{URL}/rest/v1/jobs").respond(json=[])
     return http.post(f"{URL}/storage/v1/object/ingest/demo/n.md").respond(json={"Key": "ingest/demo/n.md"})
 
 
@@ -172,6 +149,7 @@ def test_upload_stores_over_what_is_there_and_finds_the_file_by_its_version(
 def test_upload_and_wait_fails_when_a_file_does_and_names_it(http: respx.MockRouter, tmp_path: Path) -> None:
     (tmp_path / "n.md").write_text("")
     mock_upload(http, "failed", "the text is empty")
+    http.get(f"{URL}/rest/v1/jobs").respond(json=[])
     done = crontick("upload", "n.md", "--wait")
     assert done.exit_code == 1
     assert "n.md: failed, analyze_file: the text is empty" in done.stderr

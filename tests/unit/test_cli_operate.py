@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import respx
 
-from tests.unit.test_cli_commands import FUNCTION, URL, configured, crontick  # noqa: F401 - a fixture
+from tests.unit.cli_calls import FUNCTION, URL, crontick
+
+pytestmark = pytest.mark.usefixtures("configured")
 
 SKIPPED = {"job_id": 7, "reason": "the file was deleted"}
-
-
-@pytest.fixture
-def http() -> Iterator[respx.MockRouter]:
-    with respx.mock(assert_all_called=True) as router:
-        yield router
 
 
 def answering(http: respx.MockRouter, function: str, answer: Any, status: int = 200) -> respx.Route:

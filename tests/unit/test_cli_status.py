@@ -5,28 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import respx
-from typer.testing import CliRunner
 
-from functions.cli import app
 from functions.cli.status import tick_text
 from functions.queue_rows import CronRun
+from tests.unit.cli_calls import URL, crontick
 from tests.unit.cli_rows import START, file_status, job
 
-URL = "http://supabase.test"
 HEALTH = {"processing_enabled": True, "counts": {"done": 3, "failed": 1}, "due": 0, "expired_leases": 1}
 FILE = {"bucket_id": "ingest", "path": "demo/a.pdf"}
 
 
 @pytest.fixture
-def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[respx.MockRouter]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SUPABASE_URL", URL)
-    monkeypatch.setenv("SUPABASE_SECRET_KEY", "sb_secret_x")
+def project(configured: None) -> Iterator[respx.MockRouter]:
     files = [
         file_status(jobs=[job(status="queued", attempts=1, error="a first try failed")]).model_dump(
             mode="json"
@@ -57,7 +51,7 @@ def put_back(**changes: object) -> dict[str, Any]:
 
 
 def said(*options: str) -> str:
-    done = CliRunner().invoke(app, ["status", *options])
+    done = crontick("status", *options)
     assert done.exit_code == 0, done.stderr
     return done.stdout
 

@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import respx
-from typer.testing import CliRunner, Result
 
-from functions.cli import app, connection, sweep
+from functions.cli import sweep
+from tests.unit.cli_calls import crontick
 
-URL = "http://supabase.test"
 BUSY = {"checked": 0, "enqueued": 0, "retired": 0, "failed": 0, "finished": False, "busy": True}
 
 
-@pytest.fixture(autouse=True)
-def configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(connection, "REPOSITORY", tmp_path)  # the real one may have a local Supabase running
-    monkeypatch.setattr(sweep, "_BUSY_SECONDS", 0)
-    monkeypatch.setenv("SUPABASE_URL", URL)
-    monkeypatch.setenv("SUPABASE_SECRET_KEY", "sb_secret_x")
+pytestmark = pytest.mark.usefixtures("configured", "nobody_is_waited_for")
 
 
 @pytest.fixture
-def http() -> Iterator[respx.MockRouter]:
-    with respx.mock(base_url=URL, assert_all_called=True) as router:
-        yield router
-
-
-def crontick(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments))
+def nobody_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "_BUSY_SECONDS", 0)
 
 
 def step(**numbers: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,29 +11,11 @@ from typing import Any
 import httpx
 import pytest
 import respx
-from typer.testing import CliRunner, Result
 
-from functions.cli import app, connection
+from functions.cli import connection
+from tests.unit.cli_calls import FUNCTION, crontick
 
-FUNCTION = "http://function.test/"
-
-
-@pytest.fixture(autouse=True)
-def configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(connection, "REPOSITORY", tmp_path)  # the real one may have a local Supabase running
-    monkeypatch.setenv("JOB_QUEUE_WORKER_ENDPOINT", FUNCTION)
-    monkeypatch.setenv("JOB_QUEUE_RUNNER_SECRET", "open sesame")
-
-
-@pytest.fixture
-def http() -> Iterator[respx.MockRouter]:
-    with respx.mock(assert_all_called=False) as router:
-        yield router
-
-
-def crontick(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments))
+pytestmark = pytest.mark.usefixtures("configured_function")
 
 
 def tick_answer(**changes: object) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +14,7 @@ import respx
 from functions.errors import AnswerUnknown, ConfigurationError, QueueUnavailable, RequestRefused
 from functions.job_queue import JobQueue
 from functions.queue_rows import JobResult, Lease
-from tests.unit.fakes import KEY, URL, client
+from tests.unit.fakes import KEY
 
 WORKER = UUID("00000000-0000-0000-0000-000000000001")
 JOB = {
@@ -30,18 +29,6 @@ JOB = {
     "timeout_seconds": None,
     "parents": {},
 }
-
-
-@pytest.fixture
-def rest() -> Iterator[respx.MockRouter]:
-    with respx.mock(base_url=URL, assert_all_called=True, assert_all_mocked=True) as router:
-        yield router
-
-
-@pytest.fixture
-def queue() -> Iterator[JobQueue]:
-    with client() as supabase:
-        yield JobQueue(supabase, sleep=lambda _: None)
 
 
 def answer(code: str | None, *, status: int = 400, hint: str | None = None) -> httpx.Response:

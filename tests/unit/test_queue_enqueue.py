@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -12,22 +11,9 @@ import pytest
 import respx
 
 from functions.job_queue import JobQueue
-from tests.unit.fakes import URL, client
 from tests.unit.test_job_queue import JOB
 
 WORKER = UUID("00000000-0000-0000-0000-000000000001")
-
-
-@pytest.fixture
-def rest() -> Iterator[respx.MockRouter]:
-    with respx.mock(base_url=URL, assert_all_called=True, assert_all_mocked=True) as router:
-        yield router
-
-
-@pytest.fixture
-def queue() -> Iterator[JobQueue]:
-    with client() as supabase:
-        yield JobQueue(supabase, sleep=lambda _: None)
 
 
 def sent(route: respx.Route) -> Any:

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import respx
 
 from functions.job_queue import JobQueue
-from tests.unit.fakes import URL, client
-
-
-@pytest.fixture
-def rest() -> Iterator[respx.MockRouter]:
-    with respx.mock(base_url=URL, assert_all_called=True, assert_all_mocked=True) as router:
-        yield router
-
-
-@pytest.fixture
-def queue() -> Iterator[JobQueue]:
-    with client() as supabase:
-        yield JobQueue(supabase, sleep=lambda _: None)
 
 
 @pytest.mark.parametrize("enabled", [True, False])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -21,23 +20,10 @@ from functions.errors import (
 from functions.job_queue import JobQueue
 from functions.queue_rows import JobResult
 from functions.supabase_client import SupabaseClient
-from tests.unit.fakes import URL, client
 
 WORKER = UUID("00000000-0000-0000-0000-000000000001")
 CLAIM = "/rest/v1/rpc/claim_jobs"
 RESOLVE = "/rest/v1/rpc/resolve_jobs"
-
-
-@pytest.fixture
-def rest() -> Iterator[respx.MockRouter]:
-    with respx.mock(base_url=URL, assert_all_called=True, assert_all_mocked=True) as router:
-        yield router
-
-
-@pytest.fixture
-def queue() -> Iterator[JobQueue]:
-    with client() as supabase:
-        yield JobQueue(supabase, sleep=lambda _: None)
 
 
 def claim(queue: JobQueue, **more: Any) -> Any:
