@@ -124,3 +124,9 @@ def without_triggers(admin: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
     """The superuser's connection, whose writes to storage.objects fire no trigger."""
     admin.execute("set session_replication_role = 'replica'")
     return admin
+
+
+@pytest.fixture
+def without_outputs(queue: Queue) -> None:
+    """Jobs end without the functions that write outputs: for tests about which jobs there are."""
+    queue.rows("update public.job_types set apply_function = null where true")

@@ -106,6 +106,17 @@ def result_of(job: Row, outcome: str = "done", **result: Any) -> Row:
     return {"job_id": job["job_id"], "lease_token": job["lease_token"], "outcome": outcome, **result}
 
 
+def call_with_json(queue: Queue, function: str, *arguments: str) -> Any:
+    """Calls a function with JSON texts as a worker sends them: Python's own encoder would refuse some."""
+    placeholders = ", ".join(["%s"] * len(arguments))
+    with queue.connection.transaction():
+        queue.connection.execute("set local role service_role")
+        query = f"select public.{function}({placeholders})"
+        row = queue.connection.execute(query.encode(), arguments).fetchone()
+    assert row is not None
+    return row[0]
+
+
 def at_once(workers: list[Queue], work: Callable[[Queue], Any]) -> list[Any]:
     """Runs `work` on every worker's own connection, all released by one barrier."""
     barrier = threading.Barrier(len(workers))

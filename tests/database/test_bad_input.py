@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.database.queue import Queue
+from tests.database.queue import Queue, call_with_json
 
 MEGABYTE = 1_000_000
 WRONG_FIELDS: list[tuple[str, Any, str]] = [
@@ -51,17 +51,6 @@ WRONG_FIELDS: list[tuple[str, Any, str]] = [
     ("file_id", -1, "file_id: expected the number of a file"),
     ("file_id", 1.5, "file_id: expected the number of a file"),
 ]
-
-
-def call_with_json(queue: Queue, function: str, *arguments: str) -> Any:
-    """Calls a function with JSON texts as a worker sends them: Python's own encoder would refuse some."""
-    placeholders = ", ".join(["%s"] * len(arguments))
-    with queue.connection.transaction():
-        queue.connection.execute("set local role service_role")
-        query = f"select public.{function}({placeholders})"
-        row = queue.connection.execute(query.encode(), arguments).fetchone()
-    assert row is not None
-    return row[0]
 
 
 def test_a_claim_of_an_impossible_size_is_kept_within_bounds(queue: Queue) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.database.queue import Queue, Row, result_of
+from tests.database.queue import Queue, Row, call_with_json, result_of
 
 MEGABYTE = 1_000_000
 WRONG_FIELDS: list[tuple[str, Any, str]] = [
@@ -37,17 +37,6 @@ WRONG_FIELDS: list[tuple[str, Any, str]] = [
 def nested(levels: int) -> str:
     """An object so many levels deep, as JSON."""
     return '{"a":' * levels + "1" + "}" * levels
-
-
-def call_with_json(queue: Queue, function: str, *arguments: str) -> Any:
-    """Calls a function with JSON texts as a worker sends them: Python's own encoder would refuse some."""
-    placeholders = ", ".join(["%s"] * len(arguments))
-    with queue.connection.transaction():
-        queue.connection.execute("set local role service_role")
-        query = f"select public.{function}({placeholders})"
-        row = queue.connection.execute(query.encode(), arguments).fetchone()
-    assert row is not None
-    return row[0]
 
 
 def two_claimed(queue: Queue) -> tuple[Row, Row]:

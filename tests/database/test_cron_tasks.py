@@ -2,60 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import Any
-
-import psycopg
 import pytest
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from scripts.local_supabase.postgres import Cluster
-from tests.database.queue import Queue, Row, at_once, result_of
-from tests.database.test_privileges import signed_in
-
-THIS_MONTH = "date_trunc('month', now(), 'UTC')"
-
-
-def recur(queue: Queue, name: str = "report", schedule: str = "@monthly", **columns: Any) -> Row:
-    """A row of cron_tasks as an operator writes it; answers the row that came of it."""
-    values = {"name": name, "org_id": "acme", "type": "send_report", "schedule": schedule, **columns}
-    insert = sql.SQL("insert into public.cron_tasks ({}) values ({}) returning *").format(
-        sql.SQL(", ").join(map(sql.Identifier, values)), sql.SQL(", ").join(map(sql.Placeholder, values))
-    )
-    with queue.connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
-        row = cursor.execute(insert, values).fetchone()
-        assert row is not None
-        return row
-
-
-def make_due(queue: Queue, due: str = THIS_MONTH) -> None:
-    """Moves time: every row has been due since that SQL expression."""
-    queue.rows(f"update public.cron_tasks set next_run_at = {due} where true")
-
-
-def enqueue_due(queue: Queue) -> Row:
-    answer: Row = queue.call("enqueue_cron_tasks")
-    return answer
-
-
-def counts(answer: Row) -> tuple[int, int, int]:
-    return answer["enqueued"], answer["skipped"], answer["failed"]
-
-
-def row_of(queue: Queue, name: str = "report") -> Row:
-    return queue.rows(
-        "select *, next_run_at > now() as is_ahead from public.cron_tasks where name = %s", name
-    )[0]
-
-
-def jobs(queue: Queue) -> list[Row]:
-    return queue.rows("select * from public.jobs order by run_at, id")
-
-
-def finish_all(queue: Queue) -> None:
-    queue.resolve(*(result_of(job) for job in queue.claim(100)))
+from tests.database.cron_tasks import (
+    THIS_MONTH,
+    counts,
+    enqueue_due,
+    finish_all,
+    jobs,
+    make_due,
+    recur,
+    row_of,
+)
+from tests.database.queue import Queue
 
 
 def test_a_new_row_is_due_at_the_next_time_of_its_schedule(queue: Queue) -> None:
@@ -281,129 +241,3 @@ def test_a_time_zone_that_the_server_no_longer_knows_keeps_no_other_row(queue: Q
     row = row_of(queue, "a")
     assert row["is_ahead"]
     assert "Mars/Olympus" in row["last_error"]
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "complaint"),
-    [
-        ("schedule", "61 * * * *", 'schedule "61 .*: minute "61" is not allowed'),
-        ("schedule", "0 0 30 2 *", 'schedule "0 0 30 2 .*" never comes due'),
-        ("schedule", "0 0 31 4,6,9,11 *", "never comes due"),
-        ("time_zone", "Europe/Berln", 'time_zone "Europe/Berln" is unknown: expected an IANA name'),
-        ("time_zone", "Berlin+1", "is unknown"),
-    ],
-)
-def test_a_schedule_that_makes_no_sense_is_refused(
-    queue: Queue, column: str, value: str, complaint: str
-) -> None:
-    with pytest.raises(psycopg.errors.InvalidParameterValue, match=complaint):
-        recur(queue, **{column: value})
-    recur(queue)
-    with pytest.raises(psycopg.errors.InvalidParameterValue, match=complaint):
-        queue.rows(f"update public.cron_tasks set {column} = %s where true", value)
-
-
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"name": "Report!"},
-        {"type": "Send Report"},
-        {"org_id": " "},
-        {"payload": Jsonb([1])},
-        {"missed_runs": "some"},
-        {"priority": 1001},
-        {"max_attempts": 0},
-    ],
-)
-def test_what_could_never_be_enqueued_is_refused_when_it_is_written(
-    queue: Queue, columns: dict[str, Any]
-) -> None:
-    with pytest.raises(psycopg.errors.CheckViolation):
-        recur(queue, **columns)
-
-
-def test_operators_edit_rows_with_the_secret_key(queue: Queue) -> None:
-    with signed_in(queue.connection, "service_role"):
-        recur(queue)
-        queue.rows("update public.cron_tasks set schedule = '@daily' where name = 'report'")
-        queue.rows("delete from public.cron_tasks where name = 'report'")
-
-
-def test_members_do_not_see_recurring_jobs(queue: Queue) -> None:
-    with (
-        pytest.raises(psycopg.errors.InsufficientPrivilege),
-        signed_in(queue.connection, "authenticated", "acme"),
-    ):
-        queue.rows("select 1 from public.cron_tasks")
-
-
-def test_without_pg_cron_scheduling_says_what_to_install(
-    queue: Queue, admin: psycopg.Connection[Any]
-) -> None:
-    admin.execute(
-        "drop schema cron cascade" if not has_extension(admin) else "drop extension pg_cron cascade"
-    )
-
-    for function in ("schedule_cron_tasks", "unschedule_cron_tasks"):
-        with pytest.raises(
-            psycopg.errors.ObjectNotInPrerequisiteState, match="pg_cron is not installed"
-        ) as info:
-            queue.call(function)
-        assert info.value.diag.message_hint == "create extension if not exists pg_cron;"
-
-
-def has_extension(admin: psycopg.Connection[Any]) -> bool:
-    return admin.execute("select from pg_extension where extname = 'pg_cron'").fetchone() is not None
-
-
-@pytest.fixture
-def callers(cluster: Cluster, database_name: str) -> Iterator[list[Queue]]:
-    """Eight connections, each with its own transactions."""
-    with ExitStack() as stack:
-        yield [
-            Queue(
-                stack.enter_context(
-                    psycopg.connect(cluster.socket_dsn("postgres"), dbname=database_name, autocommit=True)
-                )
-            )
-            for _ in range(8)
-        ]
-
-
-@pytest.mark.parametrize("count", [2, 8])
-def test_however_many_call_at_once_each_due_time_is_enqueued_once(
-    queue: Queue, callers: list[Queue], count: int
-) -> None:
-    for number in range(12):
-        recur(queue, f"report-{number}", overlap=True, missed_runs=("once", "all")[number % 2])
-    for round_number in range(1, 9):
-        make_due(queue, f"{THIS_MONTH} + interval '{round_number} seconds'")
-
-        answers = at_once(callers[:count], enqueue_due)
-
-        assert sum(answer["enqueued"] for answer in answers) == 12
-        assert [counts(answer)[1:] for answer in answers] == [(0, 0)] * count
-    assert queue.rows(
-        "select count(*) as jobs, count(distinct (idempotency_key, run_at)) as times from public.jobs"
-    ) == [{"jobs": 96, "times": 96}]
-
-
-def test_a_call_does_not_wait_for_another_and_leaves_it_its_rows(queue: Queue, other_worker: Queue) -> None:
-    recur(queue)
-    make_due(queue)
-    other_worker.rows("set statement_timeout = '5s'")
-    with queue.connection.transaction():
-        assert counts(enqueue_due(queue)) == (1, 0, 0)
-        assert counts(enqueue_due(other_worker)) == (0, 0, 0)
-
-    assert counts(enqueue_due(other_worker)) == (0, 0, 0)
-    assert len(jobs(queue)) == 1
-
-
-def test_what_a_call_enqueued_before_it_was_undone_is_due_again(queue: Queue, other_worker: Queue) -> None:
-    recur(queue)
-    make_due(queue)
-    with queue.connection.transaction(force_rollback=True):
-        assert counts(enqueue_due(queue)) == (1, 0, 0)
-
-    assert counts(enqueue_due(other_worker)) == (1, 0, 0)
