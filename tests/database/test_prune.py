@@ -198,3 +198,24 @@ def test_a_dead_letter_whose_key_is_for_ever_goes_whole_so_that_none_is_retried_
     queue.call("prune_jobs")
 
     assert job_id not in kept(queue)
+
+
+@pytest.mark.parametrize(
+    ("table", "most"),
+    [
+        ("jobs", 0.02),
+        ("job_runs", 0.05),
+        ("job_parents", 0.05),
+        ("org_usage", 0.02),
+        ("content_results", 0.05),
+    ],
+)
+def test_tables_that_every_job_changes_are_vacuumed_long_before_a_fifth_of_them_is_dead(
+    queue: Queue, table: str, most: float
+) -> None:
+    (row,) = queue.rows("select reloptions from pg_class where oid = %s::regclass", f"public.{table}")
+    options = dict(option.split("=") for option in row["reloptions"])
+
+    assert float(options["autovacuum_vacuum_scale_factor"]) <= most
+    assert int(options["autovacuum_vacuum_threshold"]) <= 1000
+    assert options.get("autovacuum_enabled", "true") == "true"
