@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -41,6 +41,7 @@ class Harness(RuleBasedStateMachine):
     """A model beside a database; a subclass has the connection, and the rules."""
 
     connection: ClassVar[psycopg.Connection[Any]]
+    compared: ClassVar[Counter[str]]  # the calls after which everything was compared
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,13 +58,15 @@ class Harness(RuleBasedStateMachine):
 
     def step(self, call: str, arguments: Any, expect: Callable[[Observation], object]) -> None:
         """Makes a call; `expect` moves the model and checks the answer, then all rows are compared."""
-        self.trace.append(f"{call.split('(')[0].removeprefix('select ')} {arguments}")
+        name = call.split("(")[0].removeprefix("select ")
+        self.trace.append(f"{name} {arguments}")
         seen = self.look(call, arguments)
         self.trace.append(f"  {seen.refused or ''} {seen.answer}")
         self.model.now = seen.now
         try:
             expect(seen)
             self.compare(seen)
+            self.compared[name] += 1
         except Exception as error:
             error.add_note("\n".join(self.trace))
             raise

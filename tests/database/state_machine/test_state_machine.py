@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ from tests.database.state_machine.machine import QueueMachine
 
 OBSERVE = Path(__file__).with_name("observe.sql")
 SECONDS = 45.0
+OFTEN = [
+    f"public.{name}"
+    for name in ("enqueue_jobs", "claim_jobs", "extend_leases", "resolve_jobs", "cancel_job", "retry_job")
+]
 ROUND = settings(
     max_examples=30,
     stateful_step_count=60,
@@ -39,6 +44,7 @@ def machine(connection: psycopg.Connection[Any]) -> type[QueueMachine]:
         pass
 
     Machine.connection = connection
+    Machine.compared = Counter()
     return Machine
 
 
@@ -57,4 +63,6 @@ def test_whatever_happens_the_queue_is_what_the_model_says(
             error.add_note(f"to run this round again: --state-machine-seed {number}")
             raise
         if chosen is not None or time.monotonic() > end:
-            return
+            break
+    never = [name for name in OFTEN if not machine.compared[name]]
+    assert never == [], f"nothing was compared after these calls: {machine.compared}"
