@@ -7,14 +7,20 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from scripts.bench.race import race
-from scripts.bench.rivals.settings import HERE, RivalSetting, rivals_python
+from scripts.bench.race import REPOSITORY, race
+from scripts.bench.rivals.settings import RivalSetting, rivals_python
 from scripts.bench.stand import Stand
 from scripts.local_supabase.errors import LocalSupabaseError
 
 
 def command_of(stand: Stand, setting: RivalSetting) -> list[str | Path]:
-    return [rivals_python(stand.options.rivals_home), "-W", "ignore", HERE / f"{setting.rival}_runner.py"]
+    return [
+        rivals_python(stand.options.rivals_home),
+        "-W",
+        "ignore",
+        "-m",
+        f"scripts.bench.rivals.{setting.rival}_runner",
+    ]
 
 
 def measure(stand: Stand, setting: RivalSetting, jobs: int) -> float:
@@ -27,7 +33,9 @@ def measure(stand: Stand, setting: RivalSetting, jobs: int) -> float:
 
 
 def prepare(command: list[str | Path], options: str) -> None:
-    finished = subprocess.run(command, input=options + "\n", capture_output=True, text=True, check=False)
+    finished = subprocess.run(
+        command, cwd=REPOSITORY, input=options + "\n", capture_output=True, text=True, check=False
+    )
     if finished.returncode != 0:
         raise LocalSupabaseError(
             f"{command[-1]} could not fill the rival's queue:\n{finished.stderr.strip()}"

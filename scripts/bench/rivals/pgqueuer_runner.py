@@ -6,19 +6,18 @@ log rows. The clock stops when the last batch of completions is in the database,
 
 from __future__ import annotations
 
-import asyncio
-import json
 import sys
 import time
 from typing import Any
 
 import asyncpg
 import psycopg
-import uvloop
 from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver, PsycopgDriver
 from pgqueuer.queries import Queries
 from pgqueuer.types import QueueExecutionMode
+
+from scripts.bench.rivals.runner import main
 
 ENQUEUED_AT_ONCE = 5000
 
@@ -68,14 +67,5 @@ async def run(options: dict[str, Any]) -> dict[str, float]:
     return {"jobs": completed, "began": began, "ended": ended}
 
 
-def main() -> None:
-    options = json.loads(sys.stdin.readline())
-    start = uvloop.run if options["uvloop"] else asyncio.run
-    if options["action"] == "prepare":
-        start(prepare(options))
-    else:
-        print(json.dumps(start(run(options))), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    main(prepare, run)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
 import sys
 import time
 from typing import Any
 
-import uvloop
 from procrastinate import App, PsycopgConnector
+
+from scripts.bench.rivals.runner import main
 
 ENQUEUED_AT_ONCE = 1000
 
@@ -59,16 +58,7 @@ async def run(options: dict[str, Any]) -> dict[str, float]:
         return {"jobs": completed, "began": began, "ended": time.monotonic()}
 
 
-def main() -> None:
+if __name__ == "__main__":
     # It warns of an App that is made in the program itself, which a worker of its own has to do.
     logging.disable(logging.WARNING)
-    options = json.loads(sys.stdin.readline())
-    start = uvloop.run if options["uvloop"] else asyncio.run
-    if options["action"] == "prepare":
-        start(prepare(options))
-    else:
-        print(json.dumps(start(run(options))), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    main(prepare, run)
