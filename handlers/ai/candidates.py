@@ -1,4 +1,4 @@
-"""What the card rules propose: a candidate, and how its question is worded."""
+"""What may become a card: a candidate of the rules or a model's proposal, and how a question is worded."""
 
 # ruff: noqa: RUF001
 # Curly quotes and dashes are meant: they are what texts contain.
@@ -34,6 +34,26 @@ class Candidate:
     back: str
     sentence: Sentence
     term: str | None = None
+
+
+@dataclass(frozen=True)
+class ProposedCard:
+    """A card as a model answered it: nothing in it is believed before it went through the gates.
+
+    The gap of a cloze is written as `[…]`, `[...]`, `___` or `{{c1::answer}}`. `page` and `time_s` only say
+    where to look first: what counts is where the quote stands.
+    """
+
+    type: Literal["basic", "cloze"]
+    front: str
+    back: str
+    hint: str | None = None
+    tags: Sequence[str] = ()
+    quote: str = ""
+    page: int | None = None
+    time_s: float | None = None
+    difficulty: float = 0.5
+    confidence: float = 0.5
 
 
 class Casing:

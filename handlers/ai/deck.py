@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
+from collections.abc import Sequence
 
-from handlers.ai.candidates import Candidate
+from handlers.ai.candidates import Candidate, ProposedCard
 from handlers.ai.card_gaps import find_gaps
-from handlers.ai.card_gates import Graded, choose, normalise
+from handlers.ai.card_gates import Graded, choose, flat, normalise
 from handlers.ai.card_rules import find_terms
 from handlers.ai.known_terms import KnownTerms, called_terms
 from handlers.ai.structure import Block, Sentence, read_blocks, read_sentences
@@ -31,6 +33,32 @@ def make_cards(analysis: Analysis) -> Cards:
     title = _opening_title(blocks)
     cards = [_card(graded, title) for graded in chosen]
     return Cards(cards=cards, dropped=dropped, notes=[] if cards else [NO_FACTS])
+
+
+def cards_of_proposals(proposals: Sequence[ProposedCard], analysis: Analysis) -> Cards:
+    """The cards that a model proposed for this file, those that pass the gates; the others are counted."""
+    source = flat(" ".join(block.text for block in read_blocks(analysis.content)))
+    cards: dict[str, Card] = {}
+    dropped: Counter[str] = Counter()
+    for proposal in proposals:
+        quote, key = flat(proposal.quote), card_key(proposal.type, proposal.front)
+        if not quote or quote not in source:
+            dropped["ungrounded"] += 1
+        elif key in cards:
+            dropped["duplicate"] += 1
+        else:
+            cards[key] = Card(
+                key=key,
+                type=proposal.type,
+                front=proposal.front,
+                back=proposal.back,
+                hint=proposal.hint,
+                tags=list(proposal.tags),
+                source=CardSource(page=proposal.page, time_s=proposal.time_s, quote=quote),
+                difficulty=min(1.0, max(0.0, proposal.difficulty)),
+                confidence=min(1.0, max(0.0, proposal.confidence)),
+            )
+    return Cards(cards=list(cards.values()), dropped=dict(dropped), notes=[] if cards else [NO_FACTS])
 
 
 def card_key(card_type: str, front: str) -> str:
