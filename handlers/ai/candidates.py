@@ -13,7 +13,7 @@ from typing import Literal
 from handlers.ai.grammars import Grammar
 from handlers.ai.structure import Sentence
 
-Rule = Literal["entry", "definition", "abbreviation", "gap", "name"]
+Rule = Literal["entry", "definition", "abbreviation", "gap", "name", "proposal"]
 
 GAP = "[…]"
 MAX_TERM_WORDS = 6
@@ -22,18 +22,6 @@ LONGEST_SENTENCE = 400  # characters; beyond that nothing is atomic, and the pat
 
 
 _WORD = re.compile(r"[^\W_][\w'’-]*")
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A possible card, before the gates. `term` is what it teaches, where that is a term."""
-
-    rule: Rule
-    type: Literal["basic", "cloze"]
-    front: str
-    back: str
-    sentence: Sentence
-    term: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +42,19 @@ class ProposedCard:
     time_s: float | None = None
     difficulty: float = 0.5
     confidence: float = 0.5
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A possible card, before the gates. `term` is what it teaches, where that is a term."""
+
+    rule: Rule
+    type: Literal["basic", "cloze"]
+    front: str
+    back: str
+    sentence: Sentence
+    term: str | None = None
+    proposal: ProposedCard | None = None
 
 
 class Casing:

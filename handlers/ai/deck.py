@@ -1,4 +1,4 @@
-"""From an analysis to its cards, offline: rules propose, gates decide, headings become tags."""
+"""From an analysis to its cards: rules or a model propose, gates decide, headings become tags."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from collections.abc import Sequence
 
 from handlers.ai.candidates import Candidate, ProposedCard
 from handlers.ai.card_gaps import find_gaps
-from handlers.ai.card_gates import Graded, choose, flat, normalise
+from handlers.ai.card_gates import Graded, choose, says
+from handlers.ai.card_proposals import Refused, candidate_of
+from handlers.ai.card_quality import trust
 from handlers.ai.card_rules import find_terms
+from handlers.ai.clean import clean_text
+from handlers.ai.compare import flat, normalise
+from handlers.ai.grounds import Grounds
 from handlers.ai.known_terms import KnownTerms, called_terms
 from handlers.ai.structure import Block, Sentence, read_blocks, read_sentences
 from handlers.outputs import Analysis, Card, Cards, CardSource
 
+MAX_TAGS = 8
+LONGEST_HINT = 200  # characters
 LEAST_WORDS = 5  # of text; below that there is nothing to ask about
 TOO_LITTLE_TEXT = "cards: not enough text"
 NO_FACTS = "cards: no sentence states a fact that can be asked"
@@ -30,35 +37,27 @@ def make_cards(analysis: Analysis) -> Cards:
         return Cards(notes=[TOO_LITTLE_TEXT])
     candidates = _candidates(read_sentences(blocks), analysis.language)
     chosen, dropped = choose(candidates, source, analysis.language)
-    title = _opening_title(blocks)
-    cards = [_card(graded, title) for graded in chosen]
+    cards = _cards(chosen, blocks, analysis.language)
     return Cards(cards=cards, dropped=dropped, notes=[] if cards else [NO_FACTS])
 
 
 def cards_of_proposals(proposals: Sequence[ProposedCard], analysis: Analysis) -> Cards:
     """The cards that a model proposed for this file, those that pass the gates; the others are counted."""
-    source = flat(" ".join(block.text for block in read_blocks(analysis.content)))
-    cards: dict[str, Card] = {}
+    blocks = read_blocks(analysis.content)
+    grounds = Grounds(blocks)
+    candidates: list[tuple[int, Candidate]] = []
     dropped: Counter[str] = Counter()
     for proposal in proposals:
-        quote, key = flat(proposal.quote), card_key(proposal.type, proposal.front)
-        if not quote or quote not in source:
-            dropped["ungrounded"] += 1
-        elif key in cards:
-            dropped["duplicate"] += 1
+        candidate = candidate_of(proposal, grounds)
+        if isinstance(candidate, Refused):
+            dropped[candidate.reason] += 1
         else:
-            cards[key] = Card(
-                key=key,
-                type=proposal.type,
-                front=proposal.front,
-                back=proposal.back,
-                hint=proposal.hint,
-                tags=list(proposal.tags),
-                source=CardSource(page=proposal.page, time_s=proposal.time_s, quote=quote),
-                difficulty=min(1.0, max(0.0, proposal.difficulty)),
-                confidence=min(1.0, max(0.0, proposal.confidence)),
-            )
-    return Cards(cards=list(cards.values()), dropped=dict(dropped), notes=[] if cards else [NO_FACTS])
+            candidates.append(candidate)
+    in_order = [candidate for _, candidate in sorted(candidates, key=lambda placed: placed[0])]
+    chosen, refused = choose(in_order, grounds.text, analysis.language)
+    cards = _cards(chosen, blocks, analysis.language)
+    notes = [] if cards else [NO_FACTS if grounds.text else TOO_LITTLE_TEXT]
+    return Cards(cards=cards, dropped=dict(dropped + Counter(refused)), notes=notes)
 
 
 def card_key(card_type: str, front: str) -> str:
@@ -77,29 +76,49 @@ def _candidates(sentences: list[Sentence], language: str | None) -> list[Candida
     return sorted([*defined, *gaps], key=lambda candidate: order[id(candidate.sentence)])
 
 
-def _card(graded: Graded, title: str | None) -> Card:
-    candidate = graded.candidate
-    sentence = candidate.sentence
+def _cards(chosen: Sequence[Graded], blocks: Sequence[Block], language: str | None) -> list[Card]:
+    """Two cards whose questions differ in punctuation only would have one key: the first one stays."""
+    title = next((block.text for block in blocks if block.kind == "heading"), None)
+    cards: dict[str, Card] = {}
+    for graded in chosen:
+        card = _card(graded, title, language)
+        cards.setdefault(card.key, card)
+    return list(cards.values())
+
+
+def _card(graded: Graded, title: str | None, language: str | None) -> Card:
+    candidate, sentence = graded.candidate, graded.candidate.sentence
+    proposal = candidate.proposal
+    hints = [
+        flat(clean_text(proposal.hint or "")) if proposal else None,
+        sentence.section[-1] if sentence.section else title,
+    ]
+    headings = [*(proposal.tags if proposal else ()), *sentence.section]
     return Card(
         key=card_key(candidate.type, candidate.front),
         type=candidate.type,
         front=candidate.front,
         back=candidate.back,
-        hint=_hint(candidate, title),
-        tags=list(dict.fromkeys(tag for heading in sentence.section if (tag := _tag(heading)))),
+        hint=next((hint for hint in hints if hint and _is_hint(hint, candidate, language)), None),
+        tags=list(dict.fromkeys(tag for heading in headings if (tag := _tag(heading))))[:MAX_TAGS],
         source=CardSource(page=sentence.page, time_s=sentence.time_s, quote=sentence.text),
-        difficulty=_difficulty(candidate),
-        confidence=graded.quality,
+        difficulty=_share(proposal.difficulty) if proposal else _difficulty(candidate),
+        confidence=_share(proposal.confidence) if proposal else trust(candidate, language),
+        quality=graded.quality,
     )
 
 
-def _hint(candidate: Candidate, title: str | None) -> str | None:
-    """The heading above, unless it says the answer or nothing that the question does not say."""
-    heading = candidate.sentence.section[-1] if candidate.sentence.section else title
-    if not heading:
-        return None
-    said, answer, asked = normalise(heading), normalise(candidate.back), normalise(candidate.front)
-    return None if not said or answer in said or said in answer or said in asked else heading
+def _is_hint(hint: str, candidate: Candidate, language: str | None) -> bool:
+    """A hint says neither the answer, nor a part of it, nor what the question says already."""
+    said, answer, asked = normalise(hint), normalise(candidate.back), normalise(candidate.front)
+    if not said or len(hint) > LONGEST_HINT or said in answer or said in asked:
+        return False
+    return answer not in said and not says(hint, candidate.back, language)
+
+
+def _share(value: float) -> float:
+    """What a model claims, between 0 and 1, whatever number it is."""
+    return round(min(1.0, max(0.0, value)), 2)
 
 
 def _difficulty(candidate: Candidate) -> float:
@@ -108,10 +127,6 @@ def _difficulty(candidate: Candidate) -> float:
     if any(character.isdigit() for character in candidate.back):
         difficulty += 0.15
     return round(min(1.0, difficulty), 2)
-
-
-def _opening_title(blocks: list[Block]) -> str | None:
-    return next((block.text for block in blocks if block.kind == "heading"), None)
 
 
 def _tag(heading: str) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from handlers.ai.abbreviations import find_abbreviations
-from handlers.ai.card_gates import LONGEST_DECK, flat, normalise
+from handlers.ai.card_gates import LONGEST_DECK
+from handlers.ai.compare import flat, normalise
 from handlers.ai.deck import NO_FACTS, TOO_LITTLE_TEXT, card_key, make_cards
 from handlers.ai.languages import detect_language
 from handlers.ai.structure import read_blocks
