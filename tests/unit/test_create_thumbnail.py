@@ -25,7 +25,7 @@ SENTENCES = {
     "shopping-list.mp4": "contains plain text",
     "playlist.mp4": "contains plain text",
     "page.html": "HTML files are not supported",
-    "drawing.svg": "XML files are not supported",
+    "drawing.svg": "SVG drawings are not supported",
 }
 
 
