@@ -1,10 +1,11 @@
 """Runs a decoder on untrusted bytes in a child process that may die: between a handler and handlers/media.
 
-A handler says `context.decode("handlers.media.image:thumbnails", path)`; the runner brings it here. The
-child gets limits on memory, processor time, files and processes, an empty environment (no key to steal), a
-private folder that is removed afterwards, and it dies with this process, as does all that it started (see
-`sandbox_child.py`). What it answers is as untrusted as the file: the answer's size is capped, its files are
-read back without following links.
+A handler says `context.decode("handlers.media.image:thumbnails", path)`; the runner brings it here. Every
+errand has a process of its own, forked from one that is kept warm (`sandbox_pool.py`, `sandbox_keeper.py`).
+It gets limits on memory, processor time, files and processes, no way to the network and to other files where
+the kernel helps (`sandbox_confine.py`), an empty environment (no key to steal) and a private folder that is
+removed afterwards, and it dies with this process, as does all that it started. What it answers is as
+untrusted as the file: the answer's size is capped, its files are read back without following links.
 
     Reject          the decoder refused the file, or the file killed two children
     Retry           the job's time ran out before the file had a fair try
@@ -13,38 +14,34 @@ read back without following links.
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import logging
 import math
 import os
-import select
-import subprocess
-import sys
-import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from functions.private_folder import private_folder
-from functions.sandbox_answer import CRASH, OUTPUT, TIME, SandboxKilled, read_exit, read_facts, read_files
+from functions.sandbox_answer import DecoderFailed, SandboxKilled, read_facts, read_files
+from functions.sandbox_pool import KeeperPool
+from functions.sandbox_process import KeeperProcess, Run, ThreadsStarted, import_path
 from handlers.contract import Decoded, Outcome, Reject, Retry, Snooze
 
 logger = logging.getLogger(__name__)
 
-CHILD = Path(__file__).with_name("sandbox_child.py")
 MEGABYTE = 1024 * 1024
-EXIT_SECONDS = 1.0  # from the end of the answer to the end of the child
-STOP_SECONDS = 5.0  # for the child to end all that it started
 LEAST_SECONDS = 1.0  # a second child is not started with less than this
+STARTS_PROGRAMS = ("handlers.media.tesseract:",)  # no other decoder needs more than libraries
 
 
 @dataclass(frozen=True)
-class _Run:
-    """One child's errand."""
+class _Try:
+    """One child's share of the time."""
 
+    decoder: str
     request: dict[str, Any]
     deadline: float
     at_own_limit: bool
@@ -57,19 +54,23 @@ class Sandbox:
         self,
         *,
         allowed_prefixes: Sequence[str] = ("handlers.media.",),
+        starts_programs: Sequence[str] = STARTS_PROGRAMS,
         extra_path: Sequence[Path] = (),
+        writable: Sequence[Path] = (),
         child_seconds: float = 30.0,
         max_result_bytes: int = 16 * MEGABYTE,
         max_file_bytes: int = 32 * MEGABYTE,
     ) -> None:
+        """Names are prefixes of decoders; `writable` are folders besides their own, for decoders in tests."""
         self._allowed_prefixes = tuple(allowed_prefixes)
-        self._path = [*_import_path(), *(str(path) for path in extra_path)]
+        self._starts_programs = tuple(starts_programs)
+        self._writable = [str(folder) for folder in writable]
         self._child_seconds = child_seconds
         self._max_result_bytes = max_result_bytes
         self._max_file_bytes = max_file_bytes
-        self._lock = threading.Lock()
-        self._children: set[subprocess.Popen[bytes]] = set()
-        self._closed = False
+        self._threaded: set[str] = set()  # modules that start threads on import, so are not kept warm
+        self._pool = KeeperPool(import_path(extra_path))
+        weakref.finalize(self, self._pool.close)
 
     def run(
         self,
@@ -97,7 +98,9 @@ class Sandbox:
             allowed = seconds or self._child_seconds
             given = min(allowed, left)
             try:
-                return self._run_child(_Run(request, time.monotonic() + given, given >= allowed))
+                return self._try(_Try(decoder, request, time.monotonic() + given, given >= allowed))
+            except ThreadsStarted:
+                self._threaded.add(_module(decoder))
             except SandboxKilled as error:
                 logger.warning("decoder_killed", extra={"decoder": decoder, "reason": error.reason})
                 killed.append(error)
@@ -105,11 +108,7 @@ class Sandbox:
 
     def close(self) -> None:
         """Kills what runs; jobs that wait for it are told to come back later, without a charge."""
-        with self._lock:
-            self._closed = True
-            children = list(self._children)
-        for child in children:
-            child.terminate()
+        self._pool.close()
 
     def _request(
         self, decoder: str, source: Path, memory_mb: int, options: Mapping[str, Any] | None
@@ -121,7 +120,8 @@ class Sandbox:
             "options": dict(options or {}),
             "memory_mb": memory_mb,
             "file_bytes": self._max_file_bytes,
-            "path": self._path,
+            "starts_programs": decoder.startswith(self._starts_programs),
+            "writable": self._writable,
         }
 
     def _check(self, decoder: str) -> None:
@@ -131,81 +131,44 @@ class Sandbox:
             message = f"decoder {decoder!r}: expected 'module:function' with a module in "
             raise ValueError(message + ", ".join(self._allowed_prefixes))
 
-    def _run_child(self, run: _Run) -> Decoded:
+    def _try(self, attempt: _Try) -> Decoded:
         with private_folder() as private:
             folder = private / "out"
             folder.mkdir()
-            seconds = max(run.deadline - time.monotonic(), 0.0)
-            cpu_seconds = math.ceil(seconds * max(os.cpu_count() or 1, 1))
-            request = {**run.request, "folder": str(folder), "parent": os.getpid()}
-            line = json.dumps({**request, "cpu_seconds": cpu_seconds}).encode("ascii") + b"\n"
-            child = self._start(private)
+            keeper = self._pool.take(_module(attempt.decoder))
             try:
-                answer = self._ask(child, line, run)
+                facts = self._ask(keeper, attempt, private, folder)
+            except SandboxKilled:
+                if self._pool.is_closed:
+                    raise Snooze("the worker is stopping", seconds=1) from None
+                raise
             finally:
-                _stop(child)  # and what the decoder left behind, before its files are read
-                self._forget(child)
-            facts = read_facts(answer)
+                self._pool.give_back(keeper)  # which ends what is in doubt, before its files are read
             return Decoded(facts=facts, files=read_files(folder, self._max_file_bytes))
 
-    def _start(self, private: Path) -> subprocess.Popen[bytes]:
-        with self._lock:
-            if self._closed:
-                raise Snooze("the worker is stopping", seconds=1)
-            child = subprocess.Popen(
-                [sys.executable, "-I", str(CHILD)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                cwd=private,
-                env=_environment(private),
-                start_new_session=True,
-            )
-            self._children.add(child)
-            return child
-
-    def _forget(self, child: subprocess.Popen[bytes]) -> None:
-        with self._lock:
-            self._children.discard(child)
-        for pipe in (child.stdin, child.stdout):
-            assert pipe is not None
-            try:
-                pipe.close()
-            except BrokenPipeError:
-                continue  # the child died before it read its request
-
-    def _ask(self, child: subprocess.Popen[bytes], line: bytes, run: _Run) -> bytes:
-        """Sends the request and waits for one line; raises `SandboxKilled` if there is none."""
-        assert child.stdin is not None
-        assert child.stdout is not None
+    def _ask(self, keeper: KeeperProcess, attempt: _Try, private: Path, folder: Path) -> dict[str, Any]:
+        seconds = max(attempt.deadline - time.monotonic(), 0.0)
+        cpu_seconds = math.ceil(seconds * max(os.cpu_count() or 1, 1))
+        places = {"private": str(private), "folder": str(folder)}
+        module = _module(attempt.decoder)
+        run = Run(
+            request={**attempt.request, **places, "cpu_seconds": cpu_seconds},
+            module=None if module in self._threaded else module,
+            deadline=attempt.deadline,
+            at_own_limit=attempt.at_own_limit,
+            most_bytes=self._max_result_bytes,
+        )
         try:
-            child.stdin.write(line)
-            child.stdin.flush()
-        except BrokenPipeError:
-            raise SandboxKilled(CRASH) from None
-        answer = bytearray()
-        poll = select.poll()
-        poll.register(child.stdout, select.POLLIN)
-        while not answer.endswith(b"\n"):
-            left = run.deadline - time.monotonic()
-            if left <= 0 or not poll.poll(left * 1000):
-                raise SandboxKilled(TIME, at_own_limit=run.at_own_limit)
-            chunk = os.read(child.stdout.fileno(), 65536)
-            if not chunk:
-                raise self._death(child)
-            answer += chunk
-            if len(answer) > self._max_result_bytes:
-                raise SandboxKilled(OUTPUT)
-        return bytes(answer)
+            return read_facts(keeper.run(run))
+        except (Reject, DecoderFailed):
+            raise
+        except BaseException:
+            keeper.is_in_doubt = True
+            raise
 
-    def _death(self, child: subprocess.Popen[bytes]) -> Exception:
-        """Why the child ended without an answer, told by its exit status."""
-        if self._closed:
-            return Snooze("the worker is stopping", seconds=1)
-        try:
-            return read_exit(child.wait(EXIT_SECONDS))
-        except subprocess.TimeoutExpired:
-            return SandboxKilled(CRASH)
+
+def _module(decoder: str) -> str:
+    return decoder.partition(":")[0]
 
 
 def _verdict(killed: list[SandboxKilled]) -> Outcome:
@@ -213,37 +176,3 @@ def _verdict(killed: list[SandboxKilled]) -> Outcome:
     if guilty:
         return Reject(f"this file could not be decoded safely: {guilty[-1].reason}")
     return Retry("there was not enough time left to decode this file")
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    """Has the child end all that it started, and itself; kills it if it does not."""
-    child.terminate()
-    try:
-        child.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-
-
-def _environment(private: Path) -> dict[str, str]:
-    """All that the libraries need; nothing of the worker's own environment."""
-    threads = str(min(os.cpu_count() or 1, 4))
-    return {
-        "HOME": str(private),
-        "TMPDIR": str(private),
-        "LANG": "C.UTF-8",
-        "MALLOC_ARENA_MAX": "2",
-        "VIPS_BLOCK_UNTRUSTED": "1",
-        "VIPS_CONCURRENCY": threads,
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-
-
-def _import_path() -> list[str]:
-    """Where this process finds its modules, in the same order; the child starts without this knowledge."""
-    package = importlib.util.find_spec("handlers")
-    assert package is not None
-    assert package.origin is not None
-    found = [str(Path(entry or ".").absolute()) for entry in sys.path]
-    return list(dict.fromkeys((*found, str(Path(package.origin).parent.parent))))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from functions.redact import storable
-from functions.sandbox_child import SIGNALLED
+from functions.sandbox_keeper import SIGNALLED
 from handlers.contract import Reject
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

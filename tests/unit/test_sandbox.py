@@ -15,15 +15,15 @@ from tests.fixtures.sandboxes import HOSTILE, MEGABYTE, ROOT, make_sandbox
 
 
 @pytest.fixture
-def sandbox() -> Sandbox:
-    return make_sandbox()
-
-
-@pytest.fixture
 def source(tmp_path: Path) -> Path:
     path = tmp_path / "upload"
     path.write_text("hello")
     return path
+
+
+@pytest.fixture
+def sandbox(source: Path) -> Sandbox:
+    return make_sandbox(notes_beside=source)
 
 
 def test_a_decoder_answers_facts_and_files(sandbox: Sandbox, source: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_decoder_that_dies_once_succeeds_in_its_second_child(sandbox: Sandbox,
 
 def test_a_decoder_that_spins_is_killed_at_its_limit_and_the_file_rejected(source: Path) -> None:
     with pytest.raises(Reject, match="time limit"):
-        make_sandbox(child_seconds=0.5).run(HOSTILE + "spins", source, timeout=30)
+        make_sandbox(0.5, notes_beside=source).run(HOSTILE + "spins", source, timeout=30)
 
     assert source.with_suffix(".runs").read_text() == "xx"
 
@@ -99,7 +99,7 @@ def test_a_file_is_not_blamed_when_the_jobs_own_time_ran_out(sandbox: Sandbox, s
 
 def test_no_second_child_is_started_when_no_time_is_left(source: Path) -> None:
     with pytest.raises(Reject, match="time limit"):
-        make_sandbox(child_seconds=0.5).run(HOSTILE + "spins", source, timeout=1.0)
+        make_sandbox(0.5, notes_beside=source).run(HOSTILE + "spins", source, timeout=1.0)
 
     assert source.with_suffix(".runs").read_text() == "x"
 

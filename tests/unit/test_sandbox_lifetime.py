@@ -7,14 +7,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from functions.sandbox import Sandbox
-from handlers.contract import Reject, Snooze
-from tests.fixtures.sandboxes import HOSTILE, ROOT, eventually, is_gone, make_sandbox
+from handlers.contract import Outcome, Reject, Snooze
+from tests.fixtures.sandboxes import HOSTILE, ROOT, eventually, is_gone, make_sandbox, parent_of
 
 
 @pytest.fixture
@@ -33,31 +34,40 @@ def left_behind(source: Path) -> int:
 
 def start_worker(decoder: str, source: Path) -> subprocess.Popen[bytes]:
     program = (
-        "import sys; from pathlib import Path; from functions.sandbox import Sandbox\n"
-        "sandbox = Sandbox(allowed_prefixes=('tests.fixtures.',))\n"
-        f"sandbox.run('{HOSTILE}{decoder}', Path(sys.argv[1]), timeout=600)"
+        "import sys; from pathlib import Path; from tests.fixtures.sandboxes import make_sandbox\n"
+        "source = Path(sys.argv[1])\n"
+        "sandbox = make_sandbox(600, notes_beside=source)\n"
+        f"sandbox.run('{HOSTILE}{decoder}', source, timeout=600)"
     )
     # A worker that is killed leaves its private folder behind: here below the test's own.
     environment = {**os.environ, "TMPDIR": str(source.parent)}
     return subprocess.Popen([sys.executable, "-c", program, str(source)], cwd=ROOT, env=environment)
 
 
+def hears(verdict: type[Outcome], sandbox: Sandbox, decoder: str, source: Path, seconds: float = 600) -> str:
+    with pytest.raises(verdict) as heard:
+        sandbox.run(HOSTILE + decoder, source, timeout=seconds)
+    return str(heard.value)
+
+
+@contextmanager
+def in_a_thread(work: Callable[[], str]) -> Iterator[list[str]]:
+    """Runs `work` meanwhile; at the end the list holds what it returned."""
+    answers: list[str] = []
+    thread = threading.Thread(target=lambda: answers.append(work()))
+    thread.start()
+    yield answers
+    thread.join(timeout=20)
+    assert answers
+
+
 def close_while_it_runs(
     sandbox: Sandbox, decoder: str, source: Path, running: Callable[[], bool]
 ) -> list[str]:
     """What a job hears whose sandbox is closed under it."""
-    heard: list[str] = []
-
-    def work() -> None:
-        with pytest.raises(Snooze) as stopped:
-            sandbox.run(HOSTILE + decoder, source, timeout=600)
-        heard.append(str(stopped.value))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    assert eventually(running)
-    sandbox.close()
-    thread.join(timeout=10)
+    with in_a_thread(lambda: hears(Snooze, sandbox, decoder, source)) as heard:
+        assert eventually(running)
+        sandbox.close()
     return heard
 
 
@@ -65,7 +75,7 @@ def close_while_it_runs(
 def test_processes_a_decoder_leaves_behind_have_ended_when_its_answer_is_read(
     source: Path, decoder: str
 ) -> None:
-    pid = make_sandbox().run(HOSTILE + decoder, source, timeout=30).facts["left_behind"]
+    pid = make_sandbox(notes_beside=source).run(HOSTILE + decoder, source, timeout=30).facts["left_behind"]
 
     assert is_gone(pid)
 
@@ -78,7 +88,7 @@ def test_they_end_too_when_the_decoder_does_not_answer(
     source: Path, decoder: str, seconds: float, reason: str
 ) -> None:
     with pytest.raises(Reject, match=reason):
-        make_sandbox(seconds).run(HOSTILE + decoder, source, timeout=30)
+        make_sandbox(seconds, notes_beside=source).run(HOSTILE + decoder, source, timeout=30)
 
     assert is_gone(left_behind(source))
 
@@ -86,12 +96,15 @@ def test_they_end_too_when_the_decoder_does_not_answer(
 def test_a_keeper_that_does_not_obey_is_killed_and_its_decoder_dies_with_it(
     source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("functions.sandbox.STOP_SECONDS", 0.1)
+    monkeypatch.setattr("functions.sandbox_process.STOP_SECONDS", 0.1)
+    sandbox = make_sandbox(1.5, notes_beside=source)
 
-    with pytest.raises(Reject, match="time limit"):
-        make_sandbox(0.7).run(HOSTILE + "stops_its_keeper", source, timeout=30)
+    with in_a_thread(lambda: hears(Reject, sandbox, "sleeps", source, seconds=1.6)) as heard:
+        decoder = left_behind(source)
+        os.kill(parent_of(decoder), signal.SIGSTOP)
 
-    assert eventually(lambda: is_gone(left_behind(source)))
+    assert "time limit" in heard[0]
+    assert eventually(lambda: is_gone(decoder))
 
 
 @pytest.mark.parametrize("decoder", ["sleeps", "escapes_and_sleeps"])
@@ -107,7 +120,7 @@ def test_a_decoder_and_what_it_started_die_with_the_worker(source: Path, decoder
 
 
 def test_closing_stops_what_runs_and_sends_its_job_back_uncharged(source: Path) -> None:
-    sandbox = make_sandbox()
+    sandbox = make_sandbox(notes_beside=source)
 
     heard = close_while_it_runs(sandbox, "sleeps", source, (source.parent / "pid").exists)
 
@@ -120,6 +133,8 @@ def test_closing_stops_what_runs_and_sends_its_job_back_uncharged(source: Path) 
 def test_closing_is_not_held_against_a_file_that_had_killed_one_child(source: Path) -> None:
     pid_file = source.parent / "pid"  # written by the second child
 
-    heard = close_while_it_runs(make_sandbox(), "dies_then_sleeps", source, pid_file.exists)
+    heard = close_while_it_runs(
+        make_sandbox(notes_beside=source), "dies_then_sleeps", source, pid_file.exists
+    )
 
     assert heard == ["the worker is stopping"]
