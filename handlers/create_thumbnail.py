@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from typing import Any
 
 from handlers.contract import Context, Decoded, FilePayload, Job, Reject, handler
+from handlers.media.limits import MEGABYTE
 from handlers.media.refused import Refused
-from handlers.media.sniff import MAX_FILE_BYTES, sniff_file
+from handlers.media.sniff import sniff_file
 from handlers.outputs import Kind, Thumbnail, Thumbnails
 
 BUCKET = "thumbnails"
-SIZES = (256, 1024)
 DECODERS: dict[Kind, str] = {
     "image": "handlers.media.image:thumbnails",
     "pdf": "handlers.media.pdf:thumbnails",
     "video": "handlers.media.video:thumbnails",
     "text": "handlers.media.text:thumbnails",
 }
+WITH_LIMITS = frozenset({"image", "pdf"})  # decoders that take the limits
 NO_PICTURE = "no thumbnail for audio yet"
 
 
@@ -24,7 +26,8 @@ NO_PICTURE = "no thumbnail for audio yet"
 def create_thumbnail(job: Job[FilePayload], ctx: Context) -> Thumbnails:
     """Makes small pictures of an image, a PDF's first page, a video's best frame or a text's beginning."""
     file = job.payload
-    source = ctx.download_to_file(file.bucket, file.path, max_bytes=MAX_FILE_BYTES)
+    most = ctx.settings.largest_mb() * MEGABYTE
+    source = ctx.download_to_file(file.bucket, file.path, max_bytes=most)
     try:
         sniffed = sniff_file(source, name=PurePosixPath(file.path).name, claimed=file.mime_type)
     except Refused as error:
@@ -32,7 +35,11 @@ def create_thumbnail(job: Job[FilePayload], ctx: Context) -> Thumbnails:
     if sniffed.kind not in DECODERS:
         return Thumbnails(notes=[NO_PICTURE])
     ctx.progress(0.2, "decoding")
-    decoded = ctx.decode(DECODERS[sniffed.kind], source, sizes=list(SIZES))
+    options: dict[str, Any] = {"sizes": list(ctx.settings.sizes())}
+    if sniffed.kind in WITH_LIMITS:
+        options["limits"] = ctx.settings.limits()
+    seconds = ctx.settings.seconds_of(sniffed.kind)
+    decoded = ctx.decode(DECODERS[sniffed.kind], source, seconds=seconds, **options)
     if not decoded.facts["thumbnails"]:
         return Thumbnails(notes=[NO_PICTURE])
     ctx.progress(0.7, "storing")
@@ -49,4 +56,9 @@ def _store(job: Job[FilePayload], ctx: Context, decoded: Decoded) -> Thumbnails:
         ctx.upload(BUCKET, path, data, "image/webp")
         box = {"size": facts["size"], "width": facts["width"], "height": facts["height"]}
         stored.append(Thumbnail(bucket=BUCKET, path=path, bytes=len(data), **box))
-    return Thumbnails(thumbnails=stored, placeholder=decoded.facts["placeholder"])
+    return Thumbnails(
+        thumbnails=stored,
+        placeholder=decoded.facts["placeholder"],
+        width=decoded.facts.get("width"),
+        height=decoded.facts.get("height"),
+    )

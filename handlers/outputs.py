@@ -75,10 +75,12 @@ class Thumbnail(Output):
 
 
 class Thumbnails(Output):
-    """Output of `create_thumbnail`."""
+    """Output of `create_thumbnail`. `width` and `height` are the original's as seen: pixels, a PDF's in points."""
 
     thumbnails: list[Thumbnail] = Field(default_factory=list)
-    placeholder: str | None = None  # base64 of a tiny WebP, shown while the thumbnail loads
+    placeholder: str | None = None  # data: URI of a tiny WebP, shown while the thumbnail loads
+    width: int | None = None
+    height: int | None = None
     notes: list[str] = Field(default_factory=list)
 
 

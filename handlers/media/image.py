@@ -1,52 +1,97 @@
-"""Decodes pictures with libvips, in the sandboxed child: what they are, and their thumbnails.
+"""Decodes pictures with libvips, in the sandboxed child: what they are, their thumbnails, and one for a provider.
 
-libvips has no pixel limit of its own, so the header's size is checked before any pixel is decoded.
+libvips has no pixel limit of its own, so the header's size is checked before any pixel is decoded. A colour
+profile that is damaged or of another kind of picture counts as sRGB there, so it never costs the picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyvips
 
-from handlers.media.pixels import SIZES, write_thumbnails
+from handlers.media.limits import MEGAPIXEL, Limits
+from handlers.media.pixels import PICTURE_SIDE, SIZES, write_picture, write_thumbnails
 from handlers.media.refused import Refused
 from handlers.media.sniff import sniff_file
 
-MAX_PIXELS = 50_000_000  # over all frames
-MAX_SIDE = 16_384
 PROOF_SIZE = 64
 SIDEWAYS = range(5, 9)  # EXIF orientations that swap width and height
-NOT_READ = {
-    "image/heic": "HEIC pictures are not supported: save the picture as JPEG",
-}
 
 
-def inspect(source: Path, folder: Path, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:  # noqa: ARG001
+@dataclass(frozen=True)
+class Picture:
+    """A picture whose size is known and allowed, and of which no pixel is decoded yet."""
+
+    width: int  # as seen, with the orientation applied
+    height: int
+    format: str
+    pages: int
+    scaled: Callable[[int], Any]  # the whole of it, upright, in sRGB, its longer side at most so many pixels
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"width": self.width, "height": self.height, "format": self.format, "pages": self.pages}
+
+
+def inspect(source: Path, folder: Path, limits: Mapping[str, Any] | None = None) -> dict[str, Any]:  # noqa: ARG001
     """Size as seen (orientation applied), format and number of frames, of a picture that is complete."""
     with _vips_errors():
-        facts = _facts(source, max_pixels)
-        _scaled(source, PROOF_SIZE)  # small, but every byte of the file has to be right for it
-        return facts
+        picture = _open(source, Limits.of(limits))
+        picture.scaled(PROOF_SIZE)  # small, but every byte of the file has to be right for it
+        return picture.facts
 
 
 def thumbnails(
-    source: Path, folder: Path, sizes: Sequence[int] = SIZES, max_pixels: int = MAX_PIXELS
+    source: Path, folder: Path, sizes: Sequence[int] = SIZES, limits: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Writes `<size>.webp` for each size: upright, sRGB, first frame, metadata (places!) removed."""
     with _vips_errors():
-        facts = _facts(source, max_pixels)
-        return facts | write_thumbnails(_scaled(source, max(sizes)), folder, sizes)
+        picture = _open(source, Limits.of(limits))
+        return picture.facts | write_thumbnails(picture.scaled(max(sizes)), folder, sizes)
 
 
-def load(source: Path, size: int, max_pixels: int = MAX_PIXELS) -> Any:
+def picture(source: Path, folder: Path, limits: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Writes `picture.jpg`, for an AI provider that looks at pictures, and says its size in pixels."""
+    with _vips_errors():
+        return write_picture(load(source, PICTURE_SIDE, limits), folder)
+
+
+def load(source: Path, size: int, limits: Mapping[str, Any] | None = None) -> Any:
     """The picture, upright and in sRGB, no side longer than `size`; a truncated file is refused."""
     with _vips_errors():
-        _facts(source, max_pixels)
-        return _scaled(source, size)
+        return _open(source, Limits.of(limits)).scaled(size)
+
+
+def _open(source: Path, limits: Limits) -> Picture:
+    """What the header says, before any pixel is decoded; refuses what would be too much to decode."""
+    sniffed = sniff_file(source, name="", claimed=None)
+    if sniffed.kind != "image":
+        raise Refused("the file is not a picture")
+    if sniffed.mime_type == "image/heic":
+        return _open_heic(source, limits)
+    header = pyvips.Image.new_from_file(str(source), access="sequential")
+    pages = max(int(header.get("n-pages")), 1) if header.get_typeof("n-pages") else 1
+    width, height = header.width, header.height
+    if header.get_typeof("orientation") and header.get("orientation") in SIDEWAYS:
+        width, height = height, width
+    _check_size(width, height, pages, limits)
+    image_format = sniffed.mime_type.removeprefix("image/")
+    return Picture(width, height, image_format, pages, lambda size: _scaled(source, size))
+
+
+def _open_heic(source: Path, limits: Limits) -> Picture:
+    # Imported for these pictures only: its library brings Pillow along.
+    heic = importlib.import_module("handlers.media.heic")
+    file = heic.open_file(source)
+    width, height = file.size
+    _check_size(width, height, 1, limits)
+    return Picture(width, height, "heic", 1, lambda size: heic.decode(file, size))
 
 
 def _scaled(source: Path, size: int) -> Any:
@@ -56,27 +101,15 @@ def _scaled(source: Path, size: int) -> Any:
     return image.copy_memory()
 
 
-def _facts(source: Path, max_pixels: int) -> dict[str, Any]:
-    """What the header says, before any pixel is decoded; refuses what would be too much to decode."""
-    sniffed = sniff_file(source, name="", claimed=None)
-    if sniffed.kind != "image":
-        raise Refused("the file is not a picture")
-    if sniffed.mime_type in NOT_READ:
-        raise Refused(NOT_READ[sniffed.mime_type])
-    header = pyvips.Image.new_from_file(str(source), access="sequential")
-    pixels = header.width * header.height * _pages(header)
-    if pixels > max_pixels or max(header.width, header.height) > MAX_SIDE:
-        limit = f"at most {max_pixels / 1e6:g} megapixels and {MAX_SIDE} pixels a side are read"
-        raise Refused(f"the picture is too large ({header.width} x {header.height}): {limit}")
-    width, height = header.width, header.height
-    if header.get_typeof("orientation") and header.get("orientation") in SIDEWAYS:
-        width, height = height, width
-    image_format = sniffed.mime_type.removeprefix("image/")
-    return {"width": width, "height": height, "format": image_format, "pages": _pages(header)}
-
-
-def _pages(header: Any) -> int:
-    return max(int(header.get("n-pages")), 1) if header.get_typeof("n-pages") else 1
+def _check_size(width: int, height: int, pages: int, limits: Limits) -> None:
+    """Refuses a picture that is too large to decode; `pages` are frames or pages of the same size."""
+    side, megapixels = limits.max_image_side, limits.max_image_megapixels
+    frames = f", {pages} frames" if pages > 1 else ""
+    too_large = f"the picture is too large ({width} x {height}{frames}): at most"
+    if max(width, height) > side:
+        raise Refused(f"{too_large} {side:,} pixels a side are read")
+    if width * height * pages > megapixels * MEGAPIXEL:
+        raise Refused(f"{too_large} {megapixels:g} megapixels are read" + (", over all frames" * (pages > 1)))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from handlers.media import image, pdf
+from handlers.media.limits import Limits
 from handlers.media.refused import Refused
 
 MAX_SIDE = 2000  # larger pictures are scaled down to this before recognition
@@ -37,11 +38,8 @@ def read_pages(source: Path, folder: Path, pages: Sequence[int], dpi: int = DPI)
     if not _installed():
         return {"available": False}
     engine = _engine()
-    document = pdf.open_document(source)
-    try:
+    with pdf.opened(source, Limits()) as document:
         found = [(number, _recognise(engine, pdf.render_at(document, number, dpi))) for number in pages]
-    finally:
-        document.close()
     return {"available": True, "pages": [{"page": number, **facts} for number, facts in found]}
 
 

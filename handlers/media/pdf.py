@@ -1,25 +1,30 @@
 """Reads PDFs with PDFium, in the sandboxed child: their text page by page, and pictures of pages.
 
+A password of the owner's alone (who may print, who may copy) opens like any other PDF. What a form in XFA
+shows is whatever its pages say to readers that cannot run it.
+
 PDFium is not safe to use from several threads, which one child per call takes care of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pypdfium2
 
+from handlers.media.limits import Limits
 from handlers.media.pdf_text import blocks, drop_running_lines
-from handlers.media.pixels import SIZES, from_rgba, write_thumbnails
+from handlers.media.pixels import PICTURE_SIDE, SIZES, from_rgba, write_picture, write_thumbnails
 from handlers.media.refused import Refused
 
-MAX_TEXT_PAGES = 200
-MAX_CHARACTERS = 2_000_000
 MAX_PICTURE_SIDE = 2400
 SCAN_CHARACTERS = 20  # a page with fewer, and with a picture on it, is taken for a scan
+STAMP_CHARACTERS = 100  # so is one with fewer, as scanners' apps sign their pages, where the picture fills it
+FILLS = 0.5  # of the page's area
+COVER_PAGES = 10  # so many are tried for a thumbnail
 POINTS_PER_INCH = 72
 
 DAMAGED = "the PDF is damaged and cannot be opened"
@@ -31,21 +36,17 @@ WHY_NOT_OPENED = {
 }
 
 
-def extract(
-    source: Path,
-    folder: Path,  # noqa: ARG001
-    max_pages: int = MAX_TEXT_PAGES,
-    max_characters: int = MAX_CHARACTERS,
-) -> dict[str, Any]:
-    """Title, number of pages, and of the first pages their text, size and whether they are scans.
+def extract(source: Path, folder: Path, limits: Mapping[str, Any] | None = None) -> dict[str, Any]:  # noqa: ARG001
+    """Title, number of pages, and of the first pages their text, size in points and whether they are scans.
 
     Paragraphs and headings of a page are separated by an empty line; headers and footers are left out.
     """
-    with _open(source) as document:
+    allowed = Limits.of(limits)
+    with opened(source, allowed) as document:
         pages: list[dict[str, Any]] = []
         texts: list[list[str]] = []
-        left = max_characters
-        for number in range(1, min(len(document), max_pages) + 1):
+        left = allowed.max_text_characters
+        for number in range(1, min(len(document), allowed.max_pdf_text_pages) + 1):
             if left <= 0:
                 break
             facts, found = _read_page(document, number)
@@ -67,27 +68,38 @@ def extract(
     }
 
 
-def thumbnails(source: Path, folder: Path, sizes: Sequence[int] = SIZES) -> dict[str, Any]:
-    """Writes `<size>.webp` of the first page for each size."""
-    with _open(source) as document:
-        image = render(document, 1, max(sizes))
-        return {"pages": len(document)} | write_thumbnails(image, folder, sizes)
+def thumbnails(
+    source: Path, folder: Path, sizes: Sequence[int] = SIZES, limits: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Writes `<size>.webp` of the first page that can be read, for each size; its own size is in points."""
+    with opened(source, Limits.of(limits)) as document:
+        number, (width, height) = _cover(document)
+        image = render(document, number, max(sizes))
+        facts = {"pages": len(document), "page": number, "width": round(width), "height": round(height)}
+        return facts | write_thumbnails(image, folder, sizes)
 
 
-def page_image(source: Path, folder: Path, page: int = 1, dpi: int = 110) -> dict[str, Any]:
-    """Writes one page as `page.png`, for text recognition and for AI providers that look at pages."""
-    with _open(source) as document:
-        image = render_at(document, page, dpi)
-        image.write_to_file(str(folder / "page.png"), keep=0)
-        return {"page": page, "width": image.width, "height": image.height, "name": "page.png"}
+def picture(
+    source: Path, folder: Path, page: int = 1, limits: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Writes one page as `picture.jpg`, for an AI provider that looks at pages, and says its size in pixels."""
+    with opened(source, Limits.of(limits)) as document:
+        return write_picture(render(document, page, PICTURE_SIDE), folder)
 
 
-def open_document(source: Path) -> Any:
-    """Opens a PDF, or refuses it with the reason."""
+@contextmanager
+def opened(source: Path, limits: Limits) -> Iterator[Any]:
+    """A PDF that may be read here, or its refusal with the reason."""
     try:
-        return pypdfium2.PdfDocument(source)
+        document = pypdfium2.PdfDocument(source)
     except pypdfium2.PdfiumError as error:
         raise Refused(WHY_NOT_OPENED.get(error.err_code, DAMAGED)) from None
+    try:
+        if len(document) > limits.max_pdf_pages:
+            raise Refused(f"the PDF has {len(document):,} pages: at most {limits.max_pdf_pages:,} are read")
+        yield document
+    finally:
+        document.close()
 
 
 def render_at(document: Any, number: int, dpi: int) -> Any:
@@ -113,26 +125,29 @@ def render(document: Any, number: int, side: int) -> Any:
 
 
 @contextmanager
-def _open(source: Path) -> Iterator[Any]:
-    document = open_document(source)
-    try:
-        yield document
-    finally:
-        document.close()
-
-
-@contextmanager
 def _page(document: Any, number: int) -> Iterator[Any]:
     if not 1 <= number <= len(document):
         raise Refused(f"the PDF has no page {number}")
     try:
         page = document[number - 1]
+        try:
+            yield page
+        finally:
+            page.close()
     except pypdfium2.PdfiumError:
         raise Refused(f"page {number} of the PDF is damaged") from None
-    try:
-        yield page
-    finally:
-        page.close()
+
+
+def _cover(document: Any) -> tuple[int, tuple[float, float]]:
+    """The page that stands for the PDF and its size: the first, unless it is damaged."""
+    damaged = Refused("the PDF is damaged and cannot be read")
+    for number in range(1, min(len(document), COVER_PAGES) + 1):
+        try:
+            with _page(document, number) as page:
+                return number, page.get_size()
+        except Refused as error:
+            damaged = error
+    raise damaged
 
 
 def _read_page(document: Any, number: int) -> tuple[dict[str, Any], list[str]]:
@@ -142,7 +157,7 @@ def _read_page(document: Any, number: int) -> tuple[dict[str, Any], list[str]]:
         with _page(document, number) as page:
             found = _blocks(page)
             width, height = page.get_size()
-            scan = sum(map(len, found)) < SCAN_CHARACTERS and _has_picture(page)
+            scan = _is_scan(page, sum(map(len, found)))
     except Refused:
         return facts | {"damaged": True}, []
     return facts | {"width": round(width), "height": round(height), "scan": scan}, found
@@ -151,11 +166,21 @@ def _read_page(document: Any, number: int) -> tuple[dict[str, Any], list[str]]:
 def _blocks(page: Any) -> list[str]:
     layer = page.get_textpage()
     try:
-        return blocks(layer)
+        return blocks(layer, page.get_rotation())
     finally:
         layer.close()
 
 
-def _has_picture(page: Any) -> bool:
-    kinds = pypdfium2.raw.FPDF_PAGEOBJ_IMAGE
-    return any(True for _ in page.get_objects(filter=[kinds], max_depth=3))
+def _is_scan(page: Any, characters: int) -> bool:
+    if characters >= STAMP_CHARACTERS:
+        return False
+    kinds = [pypdfium2.raw.FPDF_PAGEOBJ_IMAGE]
+    areas = [_area(found.get_bounds()) for found in page.get_objects(filter=kinds, max_depth=3)]
+    if characters < SCAN_CHARACTERS:
+        return bool(areas)
+    return max(areas, default=0.0) > FILLS * _area(page.get_bbox())
+
+
+def _area(box: tuple[float, float, float, float]) -> float:
+    left, bottom, right, top = box
+    return abs(right - left) * abs(top - bottom)

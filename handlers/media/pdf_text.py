@@ -29,12 +29,15 @@ DIGITS = re.compile(r"\d+")
 class Line:
     text: str
     size: float
-    baseline: float
+    baseline: float  # how far up on the page as it is shown
 
 
-def blocks(text_page: Any) -> list[str]:
-    """Headings and paragraphs of a page, in reading order; the lines of each still one below the other."""
-    lines = _lines(text_page)
+def blocks(text_page: Any, rotation: int = 0) -> list[str]:
+    """Headings and paragraphs of a page, in reading order; the lines of each still one below the other.
+
+    `rotation` is by how many degrees the page is turned clockwise to be shown.
+    """
+    lines = _lines(text_page, rotation)
     usual = _usual_gap(lines)
     found: list[list[str]] = []
     for index, line in enumerate(lines):
@@ -64,7 +67,7 @@ def _key(block: str) -> str:
     return DIGITS.sub("#", block)
 
 
-def _lines(text_page: Any) -> list[Line]:
+def _lines(text_page: Any, rotation: int) -> list[Line]:
     text = str(text_page.get_text_range())
     lines = []
     position = 0
@@ -76,9 +79,13 @@ def _lines(text_page: Any) -> list[Line]:
             size = float(pdfium.FPDFText_GetFontSize(text_page, character))
             x, y = ctypes.c_double(), ctypes.c_double()
             pdfium.FPDFText_GetCharOrigin(text_page, character, x, y)
-            lines.append(Line(shown, size, y.value))
+            lines.append(Line(shown, size, _upwards(x.value, y.value, rotation)))
         position += len(part)
     return lines
+
+
+def _upwards(x: float, y: float, rotation: int) -> float:
+    return {90: -x, 180: -y, 270: x}.get(rotation, y)
 
 
 def _usual_gap(lines: list[Line]) -> float:

@@ -14,6 +14,7 @@ import pyvips
 
 SIZES = (256, 1024)
 QUALITY = 80
+PICTURE_SIDE = 1568  # the largest that providers look at without scaling it down themselves
 PLACEHOLDER_SIZE = 16
 PLACEHOLDER_QUALITY = 40
 LOADERS = ("Jpeg", "Png", "Webp", "Heif", "Nsgif", "Tiff")  # Heif: AVIF only, the wheel has no HEVC
@@ -26,7 +27,11 @@ pyvips.cache_set_max(0)
 
 
 def write_thumbnails(image: Any, folder: Path, sizes: Sequence[int] = SIZES) -> dict[str, Any]:
-    """Fits an upright sRGB picture into each box and writes `<size>.webp`, without any metadata."""
+    """Fits an upright sRGB picture into each box and writes `<size>.webp`, without any metadata.
+
+    The placeholder is a `data:` URI that is complete, so that a page shows it without a script: a decoder
+    of ThumbHash or BlurHash would save some hundred bytes a row and need one.
+    """
     thumbnails: list[dict[str, Any]] = []
     for size in sorted(sizes, reverse=True):
         image = fit(image, size)
@@ -35,7 +40,16 @@ def write_thumbnails(image: Any, folder: Path, sizes: Sequence[int] = SIZES) -> 
         (folder / name).write_bytes(data)
         thumbnails.append({"name": name, "size": size, "width": image.width, "height": image.height})
     tiny = fit(image, PLACEHOLDER_SIZE).write_to_buffer(".webp", Q=PLACEHOLDER_QUALITY, effort=4, keep=0)
-    return {"thumbnails": thumbnails[::-1], "placeholder": base64.b64encode(tiny).decode("ascii")}
+    placeholder = f"data:image/webp;base64,{base64.b64encode(tiny).decode('ascii')}"
+    return {"thumbnails": thumbnails[::-1], "placeholder": placeholder}
+
+
+def write_picture(image: Any, folder: Path) -> dict[str, Any]:
+    """Writes an upright sRGB picture as `picture.jpg`, without any metadata and with white behind it."""
+    image = fit(image, PICTURE_SIDE)
+    image = image.flatten(background=255) if image.hasalpha() else image
+    image.write_to_file(str(folder / "picture.jpg"), Q=QUALITY, keep=0)
+    return {"width": image.width, "height": image.height}
 
 
 def fit(image: Any, size: int) -> Any:

@@ -105,9 +105,15 @@ create table public.thumbnails (
   height int not null,
   bytes int not null,
   placeholder text,
+  source_width int,
+  source_height int,
   created_at timestamptz not null default now(),
   unique (file_id, size)
 );
+comment on column public.thumbnails.placeholder is
+  'A data: URI of a picture of at most 16 pixels a side, to be shown, scaled up, while the thumbnail loads: no script needed.';
+comment on column public.thumbnails.source_width is
+  'The original''s size as it is seen, turned upright: pixels, or points for a PDF; null where it has none.';
 comment on table public.thumbnails is 'The pictures that create_thumbnail stored, one row per file version and size.';
 create index thumbnails_of_org on public.thumbnails (org_id);
 

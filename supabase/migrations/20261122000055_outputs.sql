@@ -72,8 +72,11 @@ declare
   file public.ingested_files := public.file_of_job(job);
 begin
   delete from public.thumbnails t where t.file_id = file.id;
-  insert into public.thumbnails (file_id, org_id, size, bucket_id, path, width, height, bytes, placeholder)
-  select file.id, file.org_id, o.size, o.bucket, o.path, o.width, o.height, o.bytes, output ->> 'placeholder'
+  insert into public.thumbnails (
+    file_id, org_id, size, bucket_id, path, width, height, bytes, placeholder, source_width, source_height)
+  select
+    file.id, file.org_id, o.size, o.bucket, o.path, o.width, o.height, o.bytes,
+    output ->> 'placeholder', (output ->> 'width')::int, (output ->> 'height')::int
   from jsonb_to_recordset(public.list_of_output(output, 'thumbnails')) o (
     size int, bucket text, path text, width int, height int, bytes int);
 end $$;

@@ -33,6 +33,8 @@ def run_flow(queue: Queue, cards: list[Row], title: str = "Rivers") -> None:
                 }
             ],
             "placeholder": "abc",
+            "width": 1600,
+            "height": 1200,
         },
         "create_cards": {"cards": cards},
     }
@@ -71,6 +73,7 @@ def test_outputs_stand_in_the_tables_when_the_jobs_are_done(queue: Queue) -> Non
         256,
         "abc",
     )
+    assert (thumbnail["source_width"], thumbnail["source_height"]) == (1600, 1200)
     assert [row["card_key"] for row in all_cards(queue)] == ["a", "b"]
     (status,) = queue.rows("select status, path from public.file_status")
     assert status == {"status": "done", "path": "acme/notes.txt"}

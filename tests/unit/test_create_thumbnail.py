@@ -10,6 +10,7 @@ from functions.sandbox import Sandbox
 from handlers.contract import Decoded, FilePayload, Job, Reject
 from handlers.create_thumbnail import create_thumbnail
 from handlers.outputs import Thumbnails
+from handlers.settings import HandlerSettings
 from tests.fixtures import broken_files
 from tests.fixtures.broken_files import BROKEN_FILES, SAMPLES
 from tests.fixtures.fake_context import FakeContext
@@ -27,6 +28,11 @@ SENTENCES = {
     "page.html": "HTML files are not supported",
     "drawing.svg": "SVG drawings are not supported",
 }
+ORIGINALS = {  # pixels, for the PDF points
+    "lake-at-dawn.jpg": (1600, 1200),
+    "photosynthesis-slide.png": (1280, 720),
+    "water-cycle.pdf": (595, 842),
+}
 
 
 class OneFile(FakeContext):
@@ -36,6 +42,8 @@ class OneFile(FakeContext):
         super().__init__(source.parent)
         self.source = source
         self.sandbox = Sandbox()
+        self.most: int | None = None
+        self.allowed: list[float | None] = []
 
     def download(self, bucket: str, path: str) -> bytes:
         raise AssertionError(f"{bucket}/{path} may be too large for the memory: it belongs on disk")
@@ -43,6 +51,7 @@ class OneFile(FakeContext):
     def download_to_file(self, bucket: str, path: str, *, max_bytes: int | None = None) -> Path:
         assert (bucket, max_bytes is not None) == ("ingest", True)
         assert path.startswith("acme/")
+        self.most = max_bytes
         return self.source
 
     def decode(
@@ -54,6 +63,7 @@ class OneFile(FakeContext):
         seconds: float | None = None,
         **options: Any,
     ) -> Decoded:
+        self.allowed.append(seconds)
         return self.sandbox.run(
             decoder, source, timeout=60, memory_mb=memory_mb or 1024, seconds=seconds, options=options
         )
@@ -88,6 +98,7 @@ def test_every_sample_gets_two_thumbnails_and_a_placeholder(name: str, size: tup
 
     output = run(context, name)
 
+    assert (output.width, output.height) == (ORIGINALS.get(name) or (None, None))
     small, large = output.thumbnails
     assert (large.width, large.height) == size
     assert max(small.width, small.height) == 256
@@ -119,6 +130,51 @@ def test_a_sound_is_done_without_a_thumbnail(tmp_path: Path) -> None:
     output = run(OneFile(source), "song.mp3", "audio/mpeg")
 
     assert output == Thumbnails(notes=["no thumbnail for audio yet"])
+
+
+def test_the_sizes_are_those_of_the_settings() -> None:
+    context = OneFile(SAMPLES / "lake-at-dawn.jpg")
+    context.settings = HandlerSettings(thumbnail_sizes="320, 64")
+
+    output = run(context, "lake.jpg")
+
+    assert [(made.size, made.width, made.height) for made in output.thumbnails] == [
+        (64, 64, 48),
+        (320, 320, 240),
+    ]
+    assert sorted(context.uploads) == ["thumbnails/acme/7/v-1/320.webp", "thumbnails/acme/7/v-1/64.webp"]
+
+
+def test_the_limits_are_those_of_the_settings_and_named_when_they_are_exceeded() -> None:
+    context = OneFile(SAMPLES / "lake-at-dawn.jpg")
+    context.settings = HandlerSettings(max_image_megapixels=1.5)
+
+    with pytest.raises(
+        Reject, match=r"^the picture is too large \(1600 x 1200\): at most 1\.5 megapixels are read$"
+    ):
+        run(context, "lake.jpg")
+
+
+def test_a_file_is_fetched_up_to_the_largest_limit_of_any_kind() -> None:
+    context = OneFile(SAMPLES / "lake-at-dawn.jpg")
+    context.settings = HandlerSettings(max_video_mb=300)
+
+    run(context, "lake.jpg")
+
+    assert context.most == 300 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("lake-at-dawn.jpg", 11.0), ("water-cycle.pdf", 12.0), ("phases-of-the-moon.mp4", 13.0)],
+)
+def test_each_kind_has_its_own_time_limit(name: str, seconds: float) -> None:
+    context = OneFile(SAMPLES / name)
+    context.settings = HandlerSettings(image_seconds=11, pdf_seconds=12, video_seconds=13)
+
+    run(context, name)
+
+    assert context.allowed == [seconds]
 
 
 def test_a_picture_under_a_wrong_name_is_still_shown() -> None:

@@ -75,7 +75,9 @@ def test_thumbnails_carry_no_metadata(tmp_path: Path) -> None:
 def test_the_placeholder_is_a_tiny_webp(tmp_path: Path) -> None:
     placeholder = image.thumbnails(SAMPLES / "lake-at-dawn.jpg", tmp_path)["placeholder"]
 
-    tiny = pyvips.Image.new_from_buffer(base64.b64decode(placeholder), "")
+    scheme, _, data = placeholder.partition(",")
+    tiny = pyvips.Image.new_from_buffer(base64.b64decode(data), "")
+    assert scheme == "data:image/webp;base64"  # complete: what an <img> takes as its src
     assert (tiny.width, tiny.height) == (16, 12)
     assert len(placeholder) < 300
 
@@ -97,15 +99,7 @@ def test_every_allowed_format_is_read(tmp_path: Path, suffix: str) -> None:
     assert pixel(tmp_path / "256.webp", 100, 80) == pytest.approx([200, 60, 20], abs=6)
 
 
-def test_grey_sixteen_bit_and_transparent_pictures_become_thumbnails(tmp_path: Path) -> None:
-    grey = (pyvips.Image.black(300, 300) + 40_000).cast("ushort").copy(interpretation="grey16")
-    clear = plain(300, 300, [0, 0, 255]).bandjoin(128)
-    for picture in (grey, clear):
-        facts = image.thumbnails(save(tmp_path, picture.write_to_buffer(".png")), tmp_path)
-        assert facts["thumbnails"][0]["width"] == 256
-
-
-@pytest.mark.parametrize("decoder", [image.inspect, image.thumbnails])
+@pytest.mark.parametrize("decoder", [image.inspect, image.thumbnails, image.picture])
 def test_a_picture_of_900_megapixels_is_refused_from_its_header(tmp_path: Path, decoder: Any) -> None:
     source = save(tmp_path, broken_files.huge_png())
 
@@ -113,17 +107,7 @@ def test_a_picture_of_900_megapixels_is_refused_from_its_header(tmp_path: Path, 
         decoder(source, tmp_path)
 
 
-def test_all_frames_of_an_animation_count_towards_the_pixel_limit(tmp_path: Path) -> None:
-    frames = pyvips.Image.arrayjoin([plain(50, 50, [n, 0, 0]) for n in (1, 90, 200)], across=1).copy()
-    frames.set_type(pyvips.GValue.gint_type, "page-height", 50)
-    source = save(tmp_path, frames.write_to_buffer(".gif"))
-
-    assert image.inspect(source, tmp_path)["pages"] == 3
-    with pytest.raises(Refused, match="too large"):
-        image.inspect(source, tmp_path, max_pixels=7000)
-
-
-@pytest.mark.parametrize("decoder", [image.inspect, image.thumbnails])
+@pytest.mark.parametrize("decoder", [image.inspect, image.thumbnails, image.picture])
 @pytest.mark.parametrize("make", [broken_files.truncated_jpeg, broken_files.half_png])
 def test_a_truncated_picture_is_refused(tmp_path: Path, decoder: Any, make: Any) -> None:
     with pytest.raises(Refused, match="damaged or incomplete"):
@@ -135,9 +119,41 @@ def test_a_head_without_a_body_is_refused(tmp_path: Path) -> None:
         image.inspect(save(tmp_path, b"\xff\xd8\xff\xe0"), tmp_path)
 
 
-def test_an_apple_picture_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="HEIC"):
-        image.inspect(save(tmp_path, b"\x00\x00\x00\x20ftypheic\x00\x00\x00\x00mif1heic"), tmp_path)
+def test_a_picture_for_a_provider_is_a_jpeg_without_metadata_on_white(tmp_path: Path) -> None:
+    source = save(tmp_path, plain(3000, 1500, [0, 0, 255]).bandjoin(0).write_to_buffer(".png"))
+
+    facts = image.picture(source, tmp_path)
+
+    made = pyvips.Image.new_from_file(str(tmp_path / "picture.jpg"))
+    assert facts == {"width": 1568, "height": 784} == {"width": made.width, "height": made.height}
+    assert made.get("vips-loader") == "jpegload"
+    assert made.getpoint(700, 400) == [255, 255, 255]
+
+
+def test_a_picture_for_a_provider_tells_no_place(tmp_path: Path) -> None:
+    image.picture(SAMPLES / "lake-at-dawn.jpg", tmp_path)
+
+    made = pyvips.Image.new_from_file(str(tmp_path / "picture.jpg"))
+    assert (made.width, made.height) == (1568, 1176)
+    assert [name for name in made.get_fields() if name.startswith(("exif", "icc", "xmp", "iptc"))] == []
+
+
+def test_the_largest_thumbnail_is_decoded_and_the_others_made_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    scaled = image._scaled
+
+    def record(source: Path, size: int) -> Any:
+        asked.append(size)
+        return scaled(source, size)
+
+    monkeypatch.setattr(image, "_scaled", record)
+
+    facts = image.thumbnails(SAMPLES / "lake-at-dawn.jpg", tmp_path, sizes=[64, 300, 800])
+
+    assert asked == [800]
+    assert [made["name"] for made in facts["thumbnails"]] == ["64.webp", "300.webp", "800.webp"]
 
 
 def test_a_text_given_to_the_picture_decoder_is_refused(tmp_path: Path) -> None:

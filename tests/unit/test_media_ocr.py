@@ -9,6 +9,7 @@ import pyvips
 
 from functions.sandbox import Sandbox
 from handlers.media import image, ocr, pdf
+from handlers.media.limits import Limits
 from handlers.media.refused import Refused
 from tests.fixtures import broken_files
 
@@ -116,7 +117,8 @@ def test_a_flat_picture_is_read_without_finding_text(tmp_path: Path, width: int,
 
 
 def test_several_pages_are_read_with_one_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = Engine(upright=pdf.page_image(broken_files.SAMPLES / "water-cycle.pdf", tmp_path)["width"])
+    with pdf.opened(broken_files.SAMPLES / "water-cycle.pdf", Limits()) as document:
+        engine = Engine(upright=pdf.render_at(document, 1, ocr.DPI).width)
     monkeypatch.setattr(ocr, "_installed", lambda: True)
     monkeypatch.setattr(ocr, "_engine", lambda: engine)
 
