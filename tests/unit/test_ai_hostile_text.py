@@ -19,7 +19,7 @@ from handlers.ai.offline import OfflineProvider
 from handlers.ai.pieces import LONGEST_PIECE, pieces
 from handlers.ai.provider import ExtractedFile
 from handlers.ai.structure import read_blocks, read_sentences
-from handlers.media.text import HEADING
+from handlers.media.markdown import HEADING
 from handlers.outputs import Analysis, Passage
 from tests.fixtures.fake_context import FakeContext
 

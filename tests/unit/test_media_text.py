@@ -69,6 +69,21 @@ def test_encodings_with_a_clear_sign_are_read(tmp_path: Path, encoding: str) -> 
     assert facts["sections"][0]["paragraphs"] == ["Größe: groß"]
 
 
+def test_a_western_text_of_8_bits_is_read_and_that_is_noted(tmp_path: Path) -> None:
+    facts = text.extract(save(tmp_path, "Die Größe der Zelle".encode("cp1252")), tmp_path)
+
+    assert facts["sections"][0]["paragraphs"] == ["Die Größe der Zelle"]
+    assert facts["notes"] == ["text: read as Windows-1252"]
+
+
+def test_a_single_broken_character_spoils_no_text(tmp_path: Path) -> None:
+    data = "Größe und Länge. ".encode() * 500
+    facts = text.extract(save(tmp_path, data + b"\xff" + data), tmp_path)
+
+    assert facts["notes"] == ["text: damaged characters were replaced"]
+    assert "Größe und Länge. \ufffdGröße" in facts["sections"][0]["paragraphs"][0]
+
+
 def test_a_text_damaged_behind_its_head_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="damaged"):
         text.extract(save(tmp_path, b"a" * 5000 + b"\xff\xfe\xfa"), tmp_path)
@@ -80,7 +95,7 @@ def test_a_text_of_nothing_but_space_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_long_text_is_cut_and_that_is_said(tmp_path: Path) -> None:
-    facts = text.extract(save(tmp_path, "word " * 1000), tmp_path, max_characters=100)
+    facts = text.extract(save(tmp_path, "word " * 1000), tmp_path, limits={"max_text_characters": 100})
 
     assert facts["truncated"] is True
     assert len(facts["sections"][0]["paragraphs"][0]) <= 100
