@@ -7,18 +7,21 @@ here as the parent's. A file without enough text has no cards, and that is a res
 from __future__ import annotations
 
 from handlers.ai.providers import provider_of
+from handlers.ai.schedule import new_schedule
 from handlers.contract import Context, FilePayload, Job, handler
 from handlers.outputs import Analysis, Cards
 from handlers.settings import HandlerSettings
 
 
 def _version(_: FilePayload, settings: HandlerSettings) -> str:
-    return f"1 {provider_of(settings).name}"
+    return f"2 {provider_of(settings).name}"
 
 
 @handler(timeout=60, reuse="parents", version=_version)
 def create_cards(job: Job[FilePayload], ctx: Context) -> Cards:  # noqa: ARG001
-    """Questions and answers whose every quote stands in the file."""
+    """Questions and answers whose every quote stands in the file, ready for their first review."""
     analysis = ctx.parent("analyze_file", Analysis)
     ctx.progress(0.1, "looking for facts")
-    return provider_of(ctx.settings).cards(analysis, ctx)
+    deck = provider_of(ctx.settings).cards(analysis, ctx)
+    cards = [card.model_copy(update={"fsrs": new_schedule()}) for card in deck.cards]
+    return deck.model_copy(update={"cards": cards})

@@ -135,6 +135,7 @@ create table public.cards (
   position int not null default 0,
   edited_at timestamptz,
   removed_at timestamptz,
+  gone_at timestamptz,
   fsrs_state smallint not null default 1 check (fsrs_state between 1 and 3),
   fsrs_step smallint default 0,
   fsrs_stability double precision,
@@ -148,12 +149,15 @@ create table public.cards (
 comment on column public.cards.position is 'Its place in the file''s deck, from 0.';
 comment on column public.cards.edited_at is 'When a person changed it: processing the file again leaves it as it is.';
 comment on column public.cards.removed_at is 'When a person removed it: it stays away when the file is processed again.';
+comment on column public.cards.gone_at is
+  'When its file stopped saying it, for a card that was reviewed: if the file says it again, its reviews still count.';
 comment on column public.cards.fsrs_state is
   'The memory model FSRS: 1 learning, 2 review, 3 relearning. New cards are due at once.';
+comment on column public.cards.updated_at is 'When what it shows or its reviews changed; its place in the deck is not meant.';
 comment on table public.cards is 'One set of cards per stored object; a card keeps its id when the file is processed again.';
 create index cards_of_file on public.cards (file_id);
 create index cards_of_org on public.cards (org_id);
-create index cards_due on public.cards (org_id, due) where removed_at is null;
+create index cards_due on public.cards (org_id, due) where removed_at is null and gone_at is null;
 
 insert into storage.buckets (id, name, public) values ('ingest', 'ingest', false), ('thumbnails', 'thumbnails', false)
 on conflict (id) do nothing;

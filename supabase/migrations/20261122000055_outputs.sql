@@ -84,8 +84,9 @@ revoke all on function public.apply_create_thumbnail(public.jobs, jsonb) from pu
 grant execute on function public.apply_create_thumbnail(public.jobs, jsonb) to service_role;
 
 -- Stores the one set of cards of an object: a card that is there already keeps its id, its place in the memory model
--- and what a person changed; the others go, but for those that a person changed or removed.
--- Called by resolve_jobs for create_cards.
+-- and what a person changed. The others go, but for those that a person changed or removed; what was reviewed only
+-- hides, for a file may lose a card by an accident (text recognition that failed) and find it again.
+-- Called by resolve_jobs for create_cards. Locks the cards of the object, by key where it writes.
 create function public.apply_create_cards(job public.jobs, output jsonb) returns void
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -96,7 +97,7 @@ begin
     fsrs_state, fsrs_step, fsrs_stability, fsrs_difficulty)
   select distinct on (o.key) file.id, file.object_id, file.org_id, o.key, o.type, o.front, o.back, o.hint,
     public.text_array(o.tags), coalesce(o.source, '{}'), o.difficulty, o.confidence, o.quality, o.position - 1,
-    coalesce(f.state, 1), f.step, f.stability, f.difficulty
+    coalesce(f.state, 1), case when f.state is null then 0 else f.step end, f.stability, f.difficulty
   from rows from (
       jsonb_to_recordset(public.list_of_output(output, 'cards')) as (
         key text, type text, front text, back text, hint text, tags jsonb, source jsonb, difficulty real, confidence real,
@@ -111,15 +112,26 @@ begin
     hint = case when c.edited_at is null then excluded.hint else c.hint end,
     tags = case when c.edited_at is null then excluded.tags else c.tags end,
     difficulty = excluded.difficulty, confidence = excluded.confidence, quality = excluded.quality,
-    position = excluded.position, updated_at = now();
+    position = excluded.position, gone_at = null,
+    updated_at = case when c.source is distinct from excluded.source or c.gone_at is not null
+        or c.edited_at is null and (c.front, c.back, c.hint, c.tags)
+          is distinct from (excluded.front, excluded.back, excluded.hint, excluded.tags)
+      then now() else c.updated_at end;
 
   delete from public.cards c
-  where c.object_id = file.object_id and c.edited_at is null and c.removed_at is null
+  where c.object_id = file.object_id and c.edited_at is null and c.removed_at is null and c.last_review is null
     and c.card_key not in (
       select o.key from jsonb_to_recordset(output -> 'cards') o (key text));
-  -- What a person keeps belongs to the newest version, or it would go with the old one.
-  update public.cards c set file_id = file.id, org_id = file.org_id
-  where c.object_id = file.object_id and c.file_id <> file.id;
+  -- What is kept belongs to the newest version, or it would go with the old one; it comes after the deck.
+  update public.cards c set
+    file_id = file.id, org_id = file.org_id, position = k.position,
+    gone_at = case when c.edited_at is null and c.removed_at is null then coalesce(c.gone_at, now()) end
+  from (
+    select k.id, jsonb_array_length(output -> 'cards') - 1 + row_number() over (order by k.position, k.id) as position
+    from public.cards k
+    where k.object_id = file.object_id
+      and k.card_key not in (select o.key from jsonb_to_recordset(output -> 'cards') o (key text))) k
+  where c.id = k.id;
 end $$;
 revoke all on function public.apply_create_cards(public.jobs, jsonb) from public, anon, authenticated;
 grant execute on function public.apply_create_cards(public.jobs, jsonb) to service_role;

@@ -1,7 +1,7 @@
 -- privileges: who may see what. Functions revoke and grant for themselves, beside their definition.
 --
 -- service_role   reads every table; changes happen through the functions
--- authenticated  reads the files of its own organisations and what was made from them
+-- authenticated  reads the files of its own organisations and what was made from them, and keeps its cards
 -- anon           nothing
 --
 -- On hosted Supabase, creating a policy locks tables of auth and storage until this file commits: rather give up soon
@@ -50,7 +50,7 @@ create policy members_read on public.file_analyses for select to authenticated
 create policy members_read on public.thumbnails for select to authenticated
   using (org_id = any ((select public.current_org_ids())::text[]));
 create policy members_read on public.cards for select to authenticated
-  using (org_id = any ((select public.current_org_ids())::text[]));
+  using (removed_at is null and gone_at is null and org_id = any ((select public.current_org_ids())::text[]));
 
 -- Who may join the topics of tell_about_file: members of the organisation that the topic names. They broadcast nothing.
 do $$

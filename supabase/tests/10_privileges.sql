@@ -2,7 +2,7 @@
 -- Run by `supabase test db` and by tests/database/test_pgtap.py. Leaves nothing behind.
 begin;
 create extension if not exists pgtap with schema extensions;
-select plan(54);
+select plan(58);
 
 -- Read from the catalogue, so that what a later migration adds is covered too. An extension's functions are not ours.
 create temporary view our_functions as
@@ -27,8 +27,8 @@ select is_empty(
   'anon executes none of our functions');
 select set_eq(
   $$ select name::text from our_functions where has_function_privilege('authenticated', oid, 'execute') $$,
-  array['current_org_ids'],
-  'authenticated executes only what the policies call');
+  array['current_org_ids', 'edit_card', 'remove_card', 'restore_card', 'schedule_card'],
+  'authenticated executes only what the policies call, and what keeps its cards');
 select is_empty(
   $$ select signature from our_functions where not 'search_path=""' = any (coalesce(config, '{}')) $$,
   'every function pins search_path to nothing');
@@ -63,7 +63,8 @@ select ok(
   and not bool_or(has_function_privilege('authenticated', f.oid, 'execute')),
   format('%s is there, and no API role executes it', inner_function.name))
 from unnest(array[
-  'keep_default_policy', 'refuse_impossible_status', 'ingest_stored_object', 'retire_deleted_objects', 'read_vault_secret'
+  'keep_default_policy', 'refuse_impossible_status', 'ingest_stored_object', 'retire_deleted_objects', 'read_vault_secret',
+  'card_of_member', 'check_card', 'check_schedule'
 ]) inner_function (name)
 left join our_functions f on f.name = inner_function.name
 group by inner_function.name;
@@ -125,6 +126,8 @@ select throws_ok($$ select public.claim_jobs(gen_random_uuid()) $$, '42501', nul
 select throws_ok(
   $$ select public.resolve_jobs(gen_random_uuid(), '[]') $$, '42501', null, 'a signed-in user cannot resolve');
 select throws_ok($$ select public.pause_processing() $$, '42501', null, 'a signed-in user cannot pause the queue');
+select throws_ok(
+  $$ select public.card_of_member(gen_random_uuid(), true) $$, '42501', null, 'nor lock cards past the functions');
 set local role service_role;
 select lives_ok($$ select public.claim_jobs(gen_random_uuid()) $$, 'service_role can claim');
 select throws_ok(

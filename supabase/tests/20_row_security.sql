@@ -11,7 +11,7 @@ select c.oid, c.relname as name from pg_catalog.pg_class c
 where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p');
 grant select on our_tables, our_plain_tables to anon, authenticated;
 
-select plan((select count(*) from our_tables)::int + 4 * (select count(*) from our_plain_tables)::int + 36);
+select plan((select count(*) from our_tables)::int + 4 * (select count(*) from our_plain_tables)::int + 38);
 
 -- A row of either organisation in every table that knows organisations.
 insert into storage.objects (bucket_id, name, version, metadata) values
@@ -38,6 +38,8 @@ select set_eq($$ select org_id from public.ingested_files $$, array['acme'], 'a 
 select set_eq($$ select org_id from public.file_analyses $$, array['acme'], 'a member sees its analyses');
 select set_eq($$ select org_id from public.thumbnails $$, array['acme'], 'a member sees its thumbnails');
 select set_eq($$ select org_id from public.cards $$, array['acme'], 'a member sees its cards');
+select lives_ok($$ select public.remove_card(c.id) from public.cards c $$, 'a member takes a card of its away');
+select is_empty($$ select 1 from public.cards $$, 'and does not see it any more');
 select results_eq(
   $$ select path, jsonb_array_length(jobs) from public.file_status $$, $$ values ('acme/a.txt', 3) $$,
   'a member sees how far its files are');

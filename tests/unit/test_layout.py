@@ -17,6 +17,8 @@ HEAVY = (
     "pyvips",
     "av",
     "cv2",
+    "fsrs",
+    "genanki",
     "numpy",
     "onnxruntime",
     "openai",
