@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from functions import log
 from functions.clock import SystemClock
 from functions.errors import ConfigurationError
 from functions.job_queue import JobQueue
@@ -29,14 +30,17 @@ class Worker:
         hide_from_own_user()
         self._settings = settings
         self._client = SupabaseClient.from_settings(settings)
-        self._sandbox = Sandbox()
+        self.sandbox = Sandbox(allowed_prefixes=_decoder_packages(settings))
         self._clock = SystemClock()
         self.queue = JobQueue(self._client)
+        registry = Registry(more=settings.handler_modules())
+        for problem in registry.problems():
+            log.error("handlers_unusable", error=problem)
         store = ObjectStore(self._client, max_bytes=settings.max_file_mb * _MEGABYTE)
         self._runner = Runner(
-            Registry(),
+            registry,
             store,
-            self._sandbox,
+            self.sandbox,
             self._clock,
             settings=settings.for_handlers(),
             max_attempts=settings.job_max_attempts,
@@ -73,5 +77,11 @@ class Worker:
 
     def close(self) -> None:
         """Kills the sandbox's children and closes the connections."""
-        self._sandbox.close()
+        self.sandbox.close()
         self._client.close()
+
+
+def _decoder_packages(settings: Settings) -> list[str]:
+    """Ours, and whatever lies beside the handlers that were added."""
+    added = (name.partition(".")[0] for name in settings.handler_modules())
+    return ["handlers.media.", *(f"{package}." for package in dict.fromkeys(added))]

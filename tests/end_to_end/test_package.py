@@ -32,6 +32,9 @@ def test_the_wheel_holds_the_function_and_the_handlers_and_nothing_else(tmp_path
         "functions/main.py",
         "functions/gunicorn.conf.py",
         "functions/cli/report.css",
+        "functions/cli/handler.py.jinja",
+        "functions/cli/handler_test.py.jinja",
+        "handlers/testing.py",
         "handlers/py.typed",
     ):
         assert needed in names
