@@ -19,7 +19,6 @@ from tests.unit.team import handler_text, importable
 
 new_handler = importlib.import_module("functions.cli.new_handler")  # the package has the command by this name
 ROOT = Path(__file__).parents[2]
-VARIANTS = ("--file", "--no-file")
 
 
 @pytest.fixture(autouse=True)
@@ -92,49 +91,53 @@ def test_what_cannot_be_used_is_told_below_the_list(monkeypatch: pytest.MonkeyPa
     assert len(json.loads(as_json.stdout)["problems"]) == 2
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", ["a_name", "render_scene", "zip_files", "x" * 36, "xy_" * 12])
-def test_a_new_handler_in_the_repository_is_clean_and_its_test_passes(
-    repository: Path, name: str, variant: str
-) -> None:
-    answer = crontick("new-handler", name, variant)
+def test_new_handlers_in_the_repository_are_clean_and_their_tests_pass(repository: Path) -> None:
+    files = []
+    for name in ("a_name", "render_scene", "zip_files", "x" * 34):
+        for variant, end in (("--file", ""), ("--no-file", "_j")):
+            answer = crontick("new-handler", name + end, variant)
+            assert answer.exit_code == 0, answer.stderr
+            files += [repository / "handlers" / f"{name}{end}.py"]
+            files += [repository / "tests" / "unit" / f"test_{name}{end}.py"]
 
-    files = [repository / "handlers" / f"{name}.py", repository / "tests" / "unit" / f"test_{name}.py"]
-    config = ROOT / "pyproject.toml"
-    assert answer.exit_code == 0, answer.stderr
     for check in (("check",), ("format", "--check")):
-        ruff = run("ruff", *check, "--no-cache", "--config", config, *files, folder=repository)
+        options = ("--no-cache", "--config", ROOT / "pyproject.toml")
+        ruff = run("ruff", *check, *options, *files, folder=repository)
         assert ruff.returncode == 0, ruff.stdout + ruff.stderr
-    tested = run("pytest", "-q", "-p", "no:cacheprovider", files[1], folder=repository)
-    assert tested.returncode == 0, tested.stdout + tested.stderr
-    assert "3 passed" in tested.stdout
+    tested = run("pytest", "-q", "-p", "no:cacheprovider", "tests", folder=repository)
+    assert "24 passed" in tested.stdout, tested.stdout + tested.stderr
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_new_handler_in_a_folder_of_ones_own_is_typed_tested_and_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str
+def test_new_handlers_in_a_folder_of_ones_own_are_typed_tested_and_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = crontick("new-handler", "render_scene", "--folder", "studio_jobs/video", variant)
-
     folder = tmp_path / "studio_jobs" / "video"
-    assert answer.exit_code == 0, answer.stderr
-    assert sorted(file.name for file in folder.iterdir()) == [
+    by_upload = crontick("new-handler", "render_scene", "--folder", "studio_jobs/video")
+    by_hand = crontick("new-handler", "send_digest", "--folder", "studio_jobs/video", "--no-file")
+
+    assert (by_upload.exit_code, by_hand.exit_code) == (0, 0), by_upload.stderr + by_hand.stderr
+    names = [
         "__init__.py",
         "render_scene.py",
+        "send_digest.py",
         "test_render_scene.py",
+        "test_send_digest.py",
     ]
+    assert sorted(file.name for file in folder.iterdir()) == names
+    assert "PYTHONPATH=studio_jobs CRONTICK_HANDLERS=video" in by_upload.stdout
     typed = run("mypy", "--strict", "--cache-dir", tmp_path / "cache", "-p", "video", folder=folder.parent)
     assert typed.returncode == 0, typed.stdout
     tested = run("pytest", "-q", "-p", "no:cacheprovider", folder, folder=tmp_path, path=folder.parent)
-    assert "3 passed" in tested.stdout, tested.stdout
-    assert "PYTHONPATH=studio_jobs CRONTICK_HANDLERS=video" in answer.stdout
+    assert "6 passed" in tested.stdout, tested.stdout
 
     monkeypatch.syspath_prepend(str(folder.parent))
     monkeypatch.setenv("CRONTICK_HANDLERS", "video")
     listed = json.loads(crontick("handlers", "--json").stdout)
-    assert {"render_scene": "video/render_scene.py"}.items() <= {
-        one["type"]: one["where"] for one in listed["handlers"]
-    }.items()
+    places = {one["type"]: one["where"] for one in listed["handlers"]}
+    assert (places["render_scene"], places["send_digest"]) == (
+        "video/render_scene.py",
+        "video/send_digest.py",
+    )
     assert listed["problems"] == []
 
 
