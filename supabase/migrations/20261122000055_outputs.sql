@@ -140,3 +140,7 @@ insert into public.job_types (type, max_attempts, apply_function, description) v
   ('analyze_file', null, 'apply_analyze_file', 'Finds out what a file is and what it says'),
   ('create_thumbnail', null, 'apply_create_thumbnail', 'Makes the pictures that stand for a file'),
   ('create_cards', null, 'apply_create_cards', 'Turns an analysis into cards');
+
+-- A receiver may be away for a night: ten calls over about eight hours.
+insert into public.job_types (type, max_attempts, backoff_seconds, backoff_cap_seconds, description) values
+  ('call_webhook', 10, 60, 21600, 'Posts a signed payload to an address that the operator allows');
