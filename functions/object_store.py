@@ -2,6 +2,7 @@
 
 the object is gone, or too large        Reject
 its path could lead somewhere else      Reject
+Storage cannot read its path            Reject
 Storage is down, busy or misconfigured  Retry
 """
 
@@ -20,6 +21,7 @@ from handlers.contract import Reject, Retry
 
 _MEGABYTE = 1_000_000
 _CHUNK_BYTES = 256 * 1024
+_BAD_PATH = "not a valid url component"  # it decodes a path twice, so a lone % in a name is beyond it
 
 
 class ObjectStore:
@@ -104,6 +106,8 @@ def _gone_or_refused(response: httpx.Response, doing: str) -> NoReturn:
     status, message = _status(response)
     if status == 404:
         raise Reject("the file is gone: it was deleted or moved before it could be read")
+    if status == 400 and _BAD_PATH in message:
+        raise Reject("Storage cannot read a file of this name; rename the file and upload it again")
     _refused(status, message, doing)
 
 

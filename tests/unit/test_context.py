@@ -165,6 +165,15 @@ def test_a_percent_sign_in_a_name_stays_one_and_never_becomes_a_slash(
     assert [call.request.url.raw_path for call in route.calls] == [expected, expected]
 
 
+def test_a_name_that_storage_cannot_read_is_the_owners_to_change_and_not_tried_again(
+    storage: respx.MockRouter, context: JobContext
+) -> None:
+    said = {"statusCode": 400, "message": "'/object/ingest/acme/100%' is not a valid url component"}
+    storage.route(path__regex=".*").respond(400, json=said)
+    with pytest.raises(Reject, match="rename the file"):
+        context.download("ingest", "acme/100%")
+
+
 @pytest.mark.parametrize(
     ("trouble", "outcome"),
     [
