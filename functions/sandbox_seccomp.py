@@ -141,13 +141,18 @@ def install(*, may_start_programs: bool) -> bool:
     column = {"x86_64": 0, "aarch64": 1}.get(platform.machine())
     if column is None:
         return False
-    steps = assemble(list(_filter(column, os.getpid(), may_start_programs=may_start_programs)))
-    array = (_Instruction * len(steps))(*(_Instruction(*step) for step in steps))
-    program = _Program(len(steps), array)
+    return enter(list(questions(column, os.getpid(), may_start_programs=may_start_programs)))
+
+
+def enter(steps: list[Step]) -> bool:
+    """Has the kernel ask these questions for every system call, besides those it asks already."""
+    assembled = assemble(steps)
+    array = (_Instruction * len(assembled))(*(_Instruction(*step) for step in assembled))
+    program = _Program(len(assembled), array)
     return bool(ctypes.CDLL(None).prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.byref(program), 0, 0) == 0)
 
 
-def _filter(column: int, own: int, *, may_start_programs: bool) -> Iterator[Step]:
+def questions(column: int, own: int, *, may_start_programs: bool) -> Iterator[Step]:
     """The questions in their order; a call that none of them refuses is allowed."""
     yield Step(LOAD, MACHINE)
     yield Step(EQUAL, (0xC000003E, 0xC00000B7)[column], no="refuse")

@@ -1,0 +1,187 @@
+"""Keepers are kept warm for the next errand, which finds nothing of the one before."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.sandbox import Sandbox
+from functions.sandbox_answer import DecoderFailed
+from handlers.contract import Outcome, Reject
+from tests.fixtures.sandboxes import CURIOUS, HOSTILE, children_of, eventually, is_gone, make_sandbox
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "upload"
+    path.write_text("somebody's secret")
+    return path
+
+
+@pytest.fixture
+def sandbox(source: Path) -> Sandbox:
+    return make_sandbox(notes_beside=source)
+
+
+def run(sandbox: Sandbox, decoder: str, source: Path, **options: Any) -> dict[str, Any]:
+    return sandbox.run(decoder, source, timeout=30, options=options).facts
+
+
+def state(sandbox: Sandbox, source: Path) -> dict[str, Any]:
+    return run(sandbox, CURIOUS + "state", source)
+
+
+def keeper(sandbox: Sandbox, source: Path) -> int:
+    """The keeper of the next errand."""
+    return int(state(sandbox, source)["keeper"])
+
+
+def test_an_errand_finds_nothing_of_the_one_before(sandbox: Sandbox, source: Path) -> None:
+    before = state(sandbox, source)
+    traces = run(sandbox, CURIOUS + "leaves_traces", source)
+
+    assert traces["keeper"] == before["keeper"]
+    assert state(sandbox, source) == before
+    assert before["remembered"] == []
+    assert before["in_its_own_folder"]
+    assert before["entries"] == ["out"]
+    assert before["threads"] == 1
+
+
+def test_what_an_errand_leaves_running_cannot_answer_for_the_next(sandbox: Sandbox, source: Path) -> None:
+    traces = run(sandbox, CURIOUS + "forks_and_answers_on", source)
+
+    for _ in range(3):
+        after = state(sandbox, source)
+        assert "forged" not in after
+        assert after["keeper"] == traces["keeper"]
+
+
+@pytest.mark.parametrize(("decoder", "verdict"), [("refuses", Reject), ("fails", DecoderFailed)])
+def test_a_refused_file_and_a_bug_are_no_reason_for_a_new_keeper(
+    sandbox: Sandbox, source: Path, decoder: str, verdict: type[Exception]
+) -> None:
+    first = keeper(sandbox, source)
+    with pytest.raises(verdict):
+        run(sandbox, HOSTILE + decoder, source)
+
+    assert keeper(sandbox, source) == first
+
+
+@pytest.mark.parametrize(
+    "decoder", ["dies", "exits", "allocates", "writes_a_large_file", "answers_too_much", "answers_rubbish"]
+)
+def test_a_keeper_whose_decoder_misbehaved_is_replaced(sandbox: Sandbox, source: Path, decoder: str) -> None:
+    first = keeper(sandbox, source)
+    with pytest.raises(Reject):
+        run(sandbox, HOSTILE + decoder, source)
+
+    assert keeper(sandbox, source) != first
+    assert is_gone(first)
+
+
+def test_a_decoder_that_answers_and_does_not_end_is_believed_but_its_keeper_replaced(
+    sandbox: Sandbox, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.sandbox_process.EXIT_SECONDS", 0.05)
+    facts = run(sandbox, HOSTILE + "answers_and_stays", source)
+
+    assert facts["text"] == "answered"
+    assert is_gone(facts["pid"])
+    assert is_gone(facts["keeper"])
+
+
+def test_a_keeper_is_replaced_after_some_errands(
+    sandbox: Sandbox, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.sandbox_pool.MOST_ERRANDS", 2)
+
+    first, second, third = (keeper(sandbox, source) for _ in range(3))
+
+    assert first == second != third
+    assert is_gone(first)
+
+
+def test_a_keeper_that_was_killed_while_it_waited_is_replaced(sandbox: Sandbox, source: Path) -> None:
+    first = keeper(sandbox, source)
+    os.kill(first, signal.SIGKILL)
+    assert eventually(lambda: is_gone(first))
+
+    assert keeper(sandbox, source) != first
+
+
+def test_a_keeper_outlives_the_thread_that_started_it(sandbox: Sandbox, source: Path) -> None:
+    keepers: list[int] = []
+    thread = threading.Thread(target=lambda: keepers.append(keeper(sandbox, source)))
+    thread.start()
+    thread.join(timeout=20)
+
+    assert keeper(sandbox, source) == keepers[0]
+
+
+def test_errands_at_once_have_keepers_of_their_own_and_no_more_than_the_cores_are_kept(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _process: {0})
+    sandbox = make_sandbox(notes_beside=source)
+    keepers: list[int] = []
+
+    def meet(number: int) -> None:
+        facts = run(sandbox, CURIOUS + "meets", source, number=number, beside=str(source.parent))
+        keepers.append(facts["keeper"])
+
+    threads = [threading.Thread(target=meet, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+
+    assert len(set(keepers)) == 2
+    assert [is_gone(pid) for pid in keepers].count(False) == 1
+    assert keeper(sandbox, source) in keepers
+
+
+def test_a_decoder_whose_import_starts_threads_is_imported_in_the_fork(
+    sandbox: Sandbox, source: Path
+) -> None:
+    first, second = (run(sandbox, "tests.fixtures.threaded_decoder:works", source) for _ in range(2))
+
+    assert first["threads"] == 2  # the main one and its library's
+    assert first == second  # so the keeper has stayed
+
+
+def test_waiting_keepers_end_when_the_sandbox_is_closed(sandbox: Sandbox, source: Path) -> None:
+    first = keeper(sandbox, source)
+    sandbox.close()
+
+    assert is_gone(first)
+
+
+def test_and_when_it_is_forgotten(source: Path) -> None:
+    first = keeper(make_sandbox(), source)
+    gc.collect()
+
+    assert is_gone(first)
+    assert first not in children_of(os.getpid())
+
+
+def test_no_descriptor_is_left_open_whatever_becomes_of_an_errand(sandbox: Sandbox, source: Path) -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    keeper(sandbox, source)
+    before = descriptors()
+    for decoder in ("well_behaved", "refuses", "dies", "answers_too_much"):
+        try:
+            run(sandbox, HOSTILE + decoder, source)
+        except Outcome:
+            continue
+    keeper(sandbox, source)
+
+    assert descriptors() == before
