@@ -14,7 +14,7 @@ from handlers.ai.provider import ExtractedFile
 from handlers.ai.providers import provider_of
 from handlers.ai.reading import read_file
 from handlers.ai.reading_facts import Reading
-from handlers.ai.reading_pages import NOT_RECOGNISED
+from handlers.ai.recognition import WORTH_ANOTHER_TRY, depends_on
 from handlers.contract import Context, FilePayload, Job, Reject, handler
 from handlers.media.refused import Refused
 from handlers.media.sniff import MAX_FILE_BYTES, Sniffed, sniff_file
@@ -41,7 +41,8 @@ def _version(file: FilePayload, settings: HandlerSettings) -> str:
     """Besides the bytes: who describes them, and what their owner calls them, which may become the title."""
     named = "\n".join((PurePosixPath(file.path).name, file.mime_type or ""))
     provider = provider_of(settings).name
-    return f"1 {provider} {hashlib.sha256(named.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    text = depends_on(settings)
+    return f"1 {provider} {text} {hashlib.sha256(named.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 @handler(timeout=120, reuse="content", version=_version)
@@ -85,7 +86,7 @@ def analyze_file(job: Job[FilePayload], ctx: Context) -> Analysis:
         provider=provider.name,
         safety_flags=list(description.safety_flags),
         use=description.use,
-        degraded=description.degraded or any(note in reading.notes for note in NOT_RECOGNISED),
+        degraded=description.degraded or any(note in reading.notes for note in WORTH_ANOTHER_TRY),
         content_sha256=_sha256(source),
     )
 

@@ -28,8 +28,9 @@ def create_thumbnail(job: Job[FilePayload], ctx: Context) -> Thumbnails:
     file = job.payload
     most = ctx.settings.largest_mb() * MEGABYTE
     source = ctx.download_to_file(file.bucket, file.path, max_bytes=most)
+    name = PurePosixPath(file.path).name
     try:
-        sniffed = sniff_file(source, name=PurePosixPath(file.path).name, claimed=file.mime_type)
+        sniffed = sniff_file(source, name=name, claimed=file.mime_type, limits=ctx.settings)
     except Refused as error:
         raise Reject(str(error)) from None
     if sniffed.kind not in DECODERS:

@@ -18,7 +18,7 @@ import pyvips
 from handlers.media.limits import MEGAPIXEL, Limits
 from handlers.media.pixels import PICTURE_SIDE, SIZES, write_picture, write_thumbnails
 from handlers.media.refused import Refused
-from handlers.media.sniff import sniff_file
+from handlers.media.sniff import type_of
 
 PROOF_SIZE = 64
 SIDEWAYS = range(5, 9)  # EXIF orientations that swap width and height
@@ -70,7 +70,7 @@ def load(source: Path, size: int, limits: Mapping[str, Any] | None = None) -> An
 
 def _open(source: Path, limits: Limits) -> Picture:
     """What the header says, before any pixel is decoded; refuses what would be too much to decode."""
-    sniffed = sniff_file(source, name="", claimed=None)
+    sniffed = type_of(source)
     if sniffed.kind != "image":
         raise Refused("the file is not a picture")
     if sniffed.mime_type == "image/heic":

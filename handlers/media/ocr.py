@@ -1,7 +1,7 @@
-"""Recognises text in pictures and scanned pages, in the sandboxed child; needs 2 GB of memory there.
+"""Recognises text in pictures and scanned pages with rapidocr, in the sandboxed child; needs 2 GB of memory.
 
 The models come with the extra `ocr`; without it the answer is `{"available": False}`, which is a result
-and not a failure.
+and not a failure. `handlers.media.tesseract` is faster on clean scans and knows no photos.
 """
 
 from __future__ import annotations
@@ -10,35 +10,44 @@ import importlib
 import importlib.util
 import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from handlers.media import image, pdf
 from handlers.media.limits import Limits
+from handlers.media.recognised import Lines, recognise
 from handlers.media.refused import Refused
 
 MAX_SIDE = 2000  # larger pictures are scaled down to this before recognition
 DPI = 110
-LEAST_SCORE = 0.5
-LEAST_SIDE = 8  # a picture that flat holds no line of text, and OpenCV fails on it
-MOST_OBLONG = 30  # longer side by shorter one
 SIDEWAYS_RATIO = 1.5  # a line's box taller than wide by this: the picture lies on its side
 
 
-def read(source: Path, folder: Path, max_side: int = MAX_SIDE) -> dict[str, Any]:  # noqa: ARG001
+def read(
+    source: Path,
+    folder: Path,  # noqa: ARG001
+    max_side: int = MAX_SIDE,
+    limits: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """The lines of a picture from top to bottom, with their boxes in pixels of the picture as read."""
     if not _installed():
         return {"available": False}
-    return {"available": True, **_recognise(_engine(), image.load(source, max_side))}
+    return {"available": True, **_recognise(_engine(), image.load(source, max_side, limits))}
 
 
-def read_pages(source: Path, folder: Path, pages: Sequence[int], dpi: int = DPI) -> dict[str, Any]:  # noqa: ARG001
+def read_pages(
+    source: Path,
+    folder: Path,  # noqa: ARG001
+    pages: Sequence[int],
+    dpi: int = DPI,
+    limits: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """The lines of the given pages of a PDF; loading the models once for all of them."""
     if not _installed():
         return {"available": False}
     engine = _engine()
-    with pdf.opened(source, Limits()) as document:
+    with pdf.opened(source, Limits.of(limits)) as document:
         found = [(number, _recognise(engine, pdf.render_at(document, number, dpi))) for number in pages]
     return {"available": True, "pages": [{"page": number, **facts} for number, facts in found]}
 
@@ -62,27 +71,12 @@ def _engine() -> Any:
 
 
 def _recognise(engine: Any, picture: Any) -> dict[str, Any]:
-    upright = _lines(engine, picture)
-    best, best_picture = upright, picture
-    if _lies_on_its_side(upright):
-        for turn in ("d90", "d270"):
-            turned = picture.rot(turn)
-            lines = _lines(engine, turned)
-            if _score(lines) > _score(best):
-                best, best_picture = lines, turned
-    kept = [line for line in best if line["score"] >= LEAST_SCORE and any(map(str.isalnum, line["text"]))]
-    return {
-        "lines": kept,
-        "text": "\n".join(line["text"] for line in kept),
-        "width": best_picture.width,
-        "height": best_picture.height,
-    }
+    return recognise(
+        picture, lambda upright: _lines(engine, upright), doubt=_lies_on_its_side, turns=("d90", "d270")
+    )
 
 
-def _lines(engine: Any, picture: Any) -> list[dict[str, Any]]:
-    short, long = sorted((picture.width, picture.height))
-    if short < LEAST_SIDE or long > MOST_OBLONG * short:
-        return []
+def _lines(engine: Any, picture: Any) -> Lines:
     result = _read(engine, picture)
     if result.txts is None:
         return []
@@ -113,12 +107,8 @@ def _opencv(picture: Any) -> Any:
     return picture[2].bandjoin([picture[1], picture[0]]).numpy()
 
 
-def _lies_on_its_side(lines: list[dict[str, Any]]) -> bool:
+def _lies_on_its_side(lines: Lines) -> bool:
     if not lines:
         return False
     shape: float = statistics.median(line["height"] / max(line["width"], 1) for line in lines)
     return shape > SIDEWAYS_RATIO
-
-
-def _score(lines: list[dict[str, Any]]) -> float:
-    return statistics.fmean(line["score"] for line in lines) if lines else 0.0

@@ -15,6 +15,7 @@ import respx
 from functions.cli import connection
 from functions.job_queue import JobQueue
 from functions.settings import variables
+from handlers.ai import recognition
 from tests.unit import cli_calls
 from tests.unit.fakes import KEY, URL, client
 
@@ -23,6 +24,13 @@ from tests.unit.fakes import KEY, URL, client
 def no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in variables():
         monkeypatch.delenv(variable.name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def the_same_recognition_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is installed here; what the decoders answer is given, or the test says what it needs."""
+    monkeypatch.setattr(recognition, "has_rapidocr", lambda: True)
+    monkeypatch.setattr(recognition, "find_tesseract", lambda: None)
 
 
 @pytest.fixture(autouse=True)

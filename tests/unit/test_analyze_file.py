@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from handlers.ai.reading import TRANSCRIPT_UNAVAILABLE
-from handlers.ai.reading_pages import OCR_FAILED, OCR_NO_TIME, OCR_UNAVAILABLE
+from handlers.ai.recognition import OCR_FAILED, OCR_NO_TIME, OCR_UNAVAILABLE
 from handlers.analyze_file import analyze_file
 from handlers.contract import Reject, Retry
 from handlers.outputs import Analysis
@@ -61,7 +61,7 @@ def test_a_photo_is_described_by_its_facts_when_no_text_can_be_read(tmp_path: Pa
     )
     assert analysis.title == "Lake at dawn"
     assert analysis.summary == "A picture in landscape format, 1600 × 1200 pixels."  # noqa: RUF001
-    assert (analysis.notes, analysis.degraded) == ([OCR_UNAVAILABLE], True)
+    assert (analysis.notes, analysis.degraded) == ([OCR_UNAVAILABLE], False)
     assert analysis.content == []
 
 
@@ -162,7 +162,10 @@ def test_a_sound_without_subtitles_has_no_transcript_and_is_no_video(tmp_path: P
 
 
 def test_scanned_pages_are_recognised_a_few_at_a_time(tmp_path: Path) -> None:
-    recognised = {"available": True, "pages": [{"page": 2, "lines": [line("Cells divide by mitosis.")]}]}
+    recognised = {
+        "available": True,
+        "pages": [{"page": 2, "score": 0.99, "lines": [line("Cells divide by mitosis.")]}],
+    }
     decoded = {
         "handlers.media.pdf:extract": pdf_facts("Printed.", "", "", "", scans=(2, 3, 4)),
         READ_PAGES: recognised,
@@ -178,19 +181,20 @@ def test_scanned_pages_are_recognised_a_few_at_a_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "seconds", "note"),
+    ("answer", "seconds", "note", "degraded"),
     [
-        ({"available": False}, 60.0, OCR_UNAVAILABLE),
-        (Reject("the file needs more memory than it may have"), 60.0, OCR_FAILED),
-        ({"available": True, "lines": [line("never asked")]}, 5.0, OCR_NO_TIME),
+        ({"available": False}, 60.0, OCR_UNAVAILABLE, False),
+        (Reject("the file needs more memory than it may have"), 60.0, OCR_FAILED, True),
+        ({"available": True, "lines": [line("never asked")]}, 5.0, OCR_NO_TIME, True),
     ],
 )
 def test_an_image_is_analysed_without_text_recognition_and_a_note_says_why(
-    tmp_path: Path, answer: Any, seconds: float, note: str
+    tmp_path: Path, answer: Any, seconds: float, note: str, degraded: bool
 ) -> None:
-    context = FakeContext(tmp_path, decoded={READ: answer}, seconds=seconds)
+    """What was not installed is no reason to read the file again; what failed or ran out of time is."""
+    context = FakeContext(tmp_path, decoded={READ: answer}, seconds=seconds, is_last_attempt=True)
     analysis = analyze(context, "acme/lake.jpg", (SAMPLES / "lake-at-dawn.jpg").read_bytes())
-    assert (analysis.notes, analysis.content) == ([note], [])
+    assert (analysis.notes, analysis.content, analysis.degraded) == ([note], [], degraded)
 
 
 def test_trouble_that_may_pass_is_passed_on(tmp_path: Path) -> None:

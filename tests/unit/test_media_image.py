@@ -9,7 +9,7 @@ import pyvips
 
 from handlers.media import image
 from handlers.media.refused import Refused
-from handlers.media.sniff import Sniffed, sniff_file
+from handlers.media.sniff import Sniffed, type_of
 from tests.fixtures import broken_files
 
 SAMPLES = broken_files.SAMPLES
@@ -41,11 +41,11 @@ def test_the_size_of_a_photo_is_the_one_seen_not_the_one_stored(tmp_path: Path) 
 def test_a_picture_is_sniffed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoder: Any) -> None:
     sniffed: list[Path] = []
 
-    def record(source: Path, *, name: str, claimed: str | None) -> Sniffed:
+    def record(source: Path) -> Sniffed:
         sniffed.append(source)
-        return sniff_file(source, name=name, claimed=claimed)
+        return type_of(source)
 
-    monkeypatch.setattr(image, "sniff_file", record)
+    monkeypatch.setattr(image, "type_of", record)
 
     decoder(SAMPLES / "lake-at-dawn.jpg", tmp_path)
 

@@ -12,6 +12,7 @@ from handlers.media import image, ocr, pdf
 from handlers.media.limits import Limits
 from handlers.media.refused import Refused
 from tests.fixtures import broken_files
+from tests.fixtures.scans import LINES, scanned_pdf
 
 SLIDE = broken_files.SAMPLES / "photosynthesis-slide.png"
 MEMORY_MB = 2560
@@ -33,6 +34,33 @@ def test_the_slide_is_read_line_by_line_inside_the_sandbox(tmp_path: Path) -> No
     assert len(lines) == 7
     assert (facts["width"], facts["height"]) == (1280, 720)
     assert all(line["x"] >= 0 and line["x"] + line["width"] <= 1280 for line in facts["lines"])
+
+
+@with_models
+@pytest.mark.parametrize("turn", ["d90", "d270"])
+def test_a_slide_that_lies_on_its_side_is_read(tmp_path: Path, turn: str) -> None:
+    source = tmp_path / "turned.png"
+    image.load(SLIDE, 1280).rot(turn).write_to_file(str(source))
+
+    facts = ocr.read(source, tmp_path)
+
+    assert facts["lines"][0]["text"] == "Photosynthesis"
+    assert "Chlorophyll: the green pigment that absorbs light" in facts["text"]
+    assert (facts["width"], facts["height"]) == (1280, 720)
+
+
+@with_models
+def test_a_scanned_page_is_read_in_the_sandbox_without_a_single_wrong_letter(tmp_path: Path) -> None:
+    source = tmp_path / "scan.pdf"
+    source.write_bytes(scanned_pdf([LINES]))
+
+    decoded = Sandbox(child_seconds=120).run(
+        "handlers.media.ocr:read_pages", source, timeout=120, memory_mb=MEMORY_MB, options={"pages": [1]}
+    )
+
+    (page,) = decoded.facts["pages"]
+    assert page["text"].splitlines() == LINES
+    assert page["score"] > 0.9
 
 
 @pytest.mark.parametrize(("decoder", "options"), [(ocr.read, {}), (ocr.read_pages, {"pages": [1]})])
