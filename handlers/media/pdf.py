@@ -53,14 +53,14 @@ def extract(source: Path, folder: Path, limits: Mapping[str, Any] | None = None)
             left -= sum(map(len, found))
             pages.append(facts)
             texts.append(found)
-        title = str(document.get_metadata_value("Title") or "").strip()
+        title = _title(document)
         count = len(document)
     if all(facts["damaged"] for facts in pages):
         raise Refused("the PDF is damaged and cannot be read")
     for facts, found in zip(pages, drop_running_lines(texts), strict=True):
         facts["text"] = "\n\n".join(found)
     return {
-        "title": title or None,
+        "title": title,
         "pages": count,
         "content": pages,
         "scans": [facts["page"] for facts in pages if facts["scan"]],
@@ -148,6 +148,14 @@ def _cover(document: Any) -> tuple[int, tuple[float, float]]:
         except Refused as error:
             damaged = error
     raise damaged
+
+
+def _title(document: Any) -> str | None:
+    try:
+        title = str(document.get_metadata_value("Title") or "")
+    except UnicodeDecodeError:
+        return None  # half a character, which PDFium hands out as it is
+    return title.replace("\x00", "").strip() or None
 
 
 def _read_page(document: Any, number: int) -> tuple[dict[str, Any], list[str]]:

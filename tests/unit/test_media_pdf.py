@@ -94,6 +94,22 @@ def test_the_sample_is_read_with_its_title_pages_and_facts(tmp_path: Path) -> No
     assert (facts["content"][0]["width"], facts["content"][0]["height"]) == (595, 842)
 
 
+@pytest.mark.parametrize(
+    ("title", "read"),
+    [(b"<FEFF00410000D8000042>", None), (b"<FEFF0041000000420020>", "AB"), (b"<FEFF00530065006500>", "See")],
+)
+def test_a_title_of_broken_characters_does_not_cost_the_pdf(
+    tmp_path: Path, title: bytes, read: str | None
+) -> None:
+    data = SAMPLE.read_bytes()
+    start = data.index(b"/Title ") + len(b"/Title ")
+    end = data.index(b">", start) + 1
+
+    facts = pdf.extract(save(tmp_path, data[:start] + title + data[end:]), tmp_path)
+
+    assert (facts["title"], facts["pages"]) == (read, 3)
+
+
 def test_headings_and_paragraphs_are_kept_apart(tmp_path: Path) -> None:
     blocks = pdf.extract(SAMPLE, tmp_path)["content"][0]["text"].split("\n\n")
 
