@@ -7,6 +7,7 @@ sandbox, and lets an AI provider describe it; `create_cards` continues with this
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from handlers.ai.clean import clean_passages, clean_text
@@ -16,25 +17,14 @@ from handlers.ai.reading import read_file
 from handlers.ai.reading_facts import Reading
 from handlers.ai.recognition import WORTH_ANOTHER_TRY, depends_on
 from handlers.contract import Context, FilePayload, Job, Reject, handler
+from handlers.media.claims import is_mismatch, settled_type
+from handlers.media.limits import MEGABYTE
 from handlers.media.refused import Refused
-from handlers.media.sniff import MAX_FILE_BYTES, Sniffed, sniff_file
-from handlers.outputs import Analysis, Kind
+from handlers.media.sniff import sniff_file
+from handlers.outputs import Analysis
 from handlers.settings import HandlerSettings
 
-SAYS_NOTHING = frozenset({"", "application/octet-stream", "binary/octet-stream"})  # claims that claim nothing
-SAME_TYPES = {
-    "image/jpg": "image/jpeg",
-    "image/pjpeg": "image/jpeg",
-    "image/heif": "image/heic",
-    "audio/mp3": "audio/mpeg",
-    "audio/x-wav": "audio/wav",
-    "audio/wave": "audio/wav",
-    "audio/x-flac": "audio/flac",
-    "audio/m4a": "audio/mp4",
-    "audio/x-m4a": "audio/mp4",
-    "video/x-m4v": "video/mp4",
-    "application/ogg": "audio/ogg",
-}
+LONGEST_NOTE = 300
 
 
 def _version(file: FilePayload, settings: HandlerSettings) -> str:
@@ -42,7 +32,7 @@ def _version(file: FilePayload, settings: HandlerSettings) -> str:
     named = "\n".join((PurePosixPath(file.path).name, file.mime_type or ""))
     provider = provider_of(settings).name
     text = depends_on(settings)
-    return f"1 {provider} {text} {hashlib.sha256(named.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    return f"2 {provider} {text} {hashlib.sha256(named.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 @handler(timeout=120, reuse="content", version=_version)
@@ -51,19 +41,19 @@ def analyze_file(job: Job[FilePayload], ctx: Context) -> Analysis:
     file = job.payload
     name = PurePosixPath(file.path).name
     ctx.progress(0.05, "downloading")
-    source = ctx.download_to_file(file.bucket, file.path, max_bytes=MAX_FILE_BYTES)
+    source = ctx.download_to_file(file.bucket, file.path, max_bytes=ctx.settings.largest_mb() * MEGABYTE)
     try:
-        sniffed = sniff_file(source, name=name, claimed=file.mime_type)
+        sniffed = sniff_file(source, name=name, claimed=file.mime_type, limits=ctx.settings)
     except Refused as error:
         raise Reject(str(error)) from None
     ctx.progress(0.15, "decoding")
-    reading = read_file(sniffed.kind, source, name, ctx)
+    reading = read_file(sniffed, source, ctx)
     ctx.progress(0.85, "describing")
     extracted = _extracted(reading, name)
     provider = provider_of(ctx.settings)
     description = provider.analyze(extracted, ctx)
-    mime_type = _mime_type(sniffed, reading.kind, file.mime_type)
-    mismatch = _is_mismatch(mime_type, file.mime_type)
+    mime_type = settled_type(sniffed, is_sound=reading.kind == "audio", claimed=file.mime_type)
+    mismatch = is_mismatch(mime_type, file.mime_type)
     return Analysis(
         kind=reading.kind,
         mime_type=mime_type,
@@ -78,11 +68,7 @@ def analyze_file(job: Job[FilePayload], ctx: Context) -> Analysis:
         width=reading.width,
         height=reading.height,
         content=list(extracted.passages),
-        notes=[
-            *reading.notes,
-            *description.notes,
-            *([f"mime type: {file.mime_type} was claimed"] if mismatch else []),
-        ],
+        notes=_notes(reading, description.notes, file.mime_type if mismatch else None),
         provider=provider.name,
         safety_flags=list(description.safety_flags),
         use=description.use,
@@ -94,7 +80,7 @@ def analyze_file(job: Job[FilePayload], ctx: Context) -> Analysis:
 def _extracted(reading: Reading, name: str) -> ExtractedFile:
     return ExtractedFile(
         kind=reading.kind,
-        file_name=name,
+        file_name=clean_text(name),
         passages=clean_passages(reading.passages),
         title=clean_text(reading.title) if reading.title else None,
         pages=reading.pages,
@@ -104,16 +90,10 @@ def _extracted(reading: Reading, name: str) -> ExtractedFile:
     )
 
 
-def _mime_type(sniffed: Sniffed, kind: Kind, claimed: str | None) -> str:
-    """What the bytes say; only among texts, which all look alike, the claim adds something."""
-    if sniffed.kind == "text" and (claimed or "").startswith("text/"):
-        return (claimed or "").partition(";")[0].strip().lower()
-    return sniffed.mime_type.replace("video/", "audio/") if kind == "audio" else sniffed.mime_type
-
-
-def _is_mismatch(mime_type: str, claimed: str | None) -> bool:
-    bare = (claimed or "").partition(";")[0].strip().lower()
-    return bare not in SAYS_NOTHING and SAME_TYPES.get(bare, bare) != mime_type
+def _notes(reading: Reading, described: Sequence[str], mismatch: str | None) -> list[str]:
+    """What is missing or odd. Some of it comes from the file, so it is cleaned like its text."""
+    claimed = [f"mime type: {mismatch} was claimed"] if mismatch else []
+    return [clean_text(note)[:LONGEST_NOTE] for note in (*reading.notes, *described, *claimed)]
 
 
 def _sha256(source: Path) -> str:

@@ -16,16 +16,16 @@ DECODERS: dict[Kind, str] = {
     "image": "handlers.media.image:thumbnails",
     "pdf": "handlers.media.pdf:thumbnails",
     "video": "handlers.media.video:thumbnails",
+    "audio": "handlers.media.audio:thumbnails",
     "text": "handlers.media.text:thumbnails",
 }
-WITH_LIMITS = frozenset({"image", "pdf"})  # decoders that take the limits
-NO_PICTURE = "no thumbnail for audio yet"
 
 
 @handler(timeout=60)
 def create_thumbnail(job: Job[FilePayload], ctx: Context) -> Thumbnails:
-    """Makes small pictures of an image, a PDF's first page, a video's best frame or a text's beginning."""
+    """Makes small pictures of an image, a PDF's first page, a video's best frame, a sound or a text's beginning."""
     file = job.payload
+    name = PurePosixPath(file.path).name
     most = ctx.settings.largest_mb() * MEGABYTE
     source = ctx.download_to_file(file.bucket, file.path, max_bytes=most)
     name = PurePosixPath(file.path).name
@@ -33,16 +33,10 @@ def create_thumbnail(job: Job[FilePayload], ctx: Context) -> Thumbnails:
         sniffed = sniff_file(source, name=name, claimed=file.mime_type, limits=ctx.settings)
     except Refused as error:
         raise Reject(str(error)) from None
-    if sniffed.kind not in DECODERS:
-        return Thumbnails(notes=[NO_PICTURE])
     ctx.progress(0.2, "decoding")
-    options: dict[str, Any] = {"sizes": list(ctx.settings.sizes())}
-    if sniffed.kind in WITH_LIMITS:
-        options["limits"] = ctx.settings.limits()
     seconds = ctx.settings.seconds_of(sniffed.kind)
+    options: dict[str, Any] = {"sizes": list(ctx.settings.sizes()), "limits": ctx.settings.limits()}
     decoded = ctx.decode(DECODERS[sniffed.kind], source, seconds=seconds, **options)
-    if not decoded.facts["thumbnails"]:
-        return Thumbnails(notes=[NO_PICTURE])
     ctx.progress(0.7, "storing")
     return _store(job, ctx, decoded)
 

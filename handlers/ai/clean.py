@@ -21,7 +21,7 @@ LONGEST_RUNNING_LINE = 120  # characters: what is longer is text, however often 
 REPEATED_ON_PAGES = 3  # a line on that many pages, and on half of them, is a header or footer
 
 _INVISIBLE = re.compile(
-    "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\xad\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2064\\ufeff\\ud800-\\udfff]"
+    "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x84\\x86-\\x9f\\xad\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2064\\u2066-\\u2069\\ufeff\\ud800-\\udfff]"
 )
 _LINE_END_HYPHEN = re.compile(r"(?<=[^\W\d_])(?:[-\u2010]|\x02|\ufffe)\n(?=[a-zß-öø-ÿ])")
 _PDF_HYPHEN = re.compile("(?:\\x02|\\ufffe)\\n?")

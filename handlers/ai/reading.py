@@ -6,51 +6,73 @@ see `reading_pages`.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from handlers.ai.reading_facts import Reading
 from handlers.ai.reading_pages import read_image, read_pdf
 from handlers.contract import Context
-from handlers.outputs import Kind, Passage
+from handlers.media.archives import DOCX
+from handlers.media.sniff import Sniffed
+from handlers.outputs import Passage
 
 TRANSCRIPT_UNAVAILABLE = "transcript: unavailable"
 
 
-def read_file(kind: Kind, source: Path, name: str, ctx: Context) -> Reading:
+def read_file(sniffed: Sniffed, source: Path, ctx: Context) -> Reading:
     """Runs the decoders of the file's kind."""
-    if kind == "image":
+    if sniffed.kind == "image":
         return read_image(source, ctx)
-    if kind == "pdf":
+    if sniffed.kind == "pdf":
         return read_pdf(source, ctx)
-    if kind == "text":
-        return _read_text(source, name, ctx)
+    if sniffed.kind == "text":
+        return _read_text(sniffed.mime_type, source, ctx)
     return _read_video(source, ctx)
 
 
-def _read_text(source: Path, name: str, ctx: Context) -> Reading:
-    facts = ctx.decode("handlers.media.text:extract", source).facts
-    notes = ["text: only the beginning was read"] if facts["truncated"] else []
+def _read_text(mime_type: str, source: Path, ctx: Context) -> Reading:
+    facts = ctx.decode(
+        "handlers.media.text:extract", source, mime_type=mime_type, limits=ctx.settings.limits()
+    ).facts
+    notes = [*facts["notes"], *(["text: only the beginning was read"] if facts["truncated"] else [])]
+    cues = tuple(Passage(text=cue["text"], time_s=cue["time_s"]) for cue in facts["cues"])
     text = "\n\n".join(_section_as_markdown(section, facts["markdown"]) for section in facts["sections"])
-    if PurePosixPath(name).suffix.lower() == ".csv":
-        text = _rows_as_lines(text)
-    return Reading("text", (Passage(text=text),), notes=notes)
+    passages = (*((Passage(text=text),) if text else ()), *cues)
+    return Reading("text", passages, title=facts["title"] if mime_type == DOCX else None, notes=notes)
 
 
 def _read_video(source: Path, ctx: Context) -> Reading:
-    facts = ctx.decode("handlers.media.video:inspect", source).facts
-    passages = tuple(Passage(text=cue["text"], time_s=cue["time_s"]) for cue in facts["subtitles"])
+    facts = ctx.decode(
+        "handlers.media.video:inspect",
+        source,
+        seconds=ctx.settings.seconds_of("video"),
+        limits=ctx.settings.limits(),
+    ).facts
+    spoken = tuple(Passage(text=cue["text"], time_s=cue["time_s"]) for cue in facts["subtitles"])
+    notes = [f"{name}: {value}" for name, value in facts["tags"].items() if value]
     return Reading(
         "video" if facts["has_video"] else "audio",
-        passages,
+        (*_about(facts), *spoken),
         title=facts["title"],
         duration_seconds=facts["duration_seconds"],
         width=facts["width"],
         height=facts["height"],
-        notes=() if passages else (TRANSCRIPT_UNAVAILABLE,),
+        notes=[
+            *notes,
+            *(["video: HDR"] if facts["hdr"] else []),
+            *([] if spoken else [TRANSCRIPT_UNAVAILABLE]),
+        ],
     )
+
+
+def _about(facts: Mapping[str, Any]) -> Iterator[Passage]:
+    """What a video or sound says about itself. Its album, artist and genre are topics, so headings."""
+    names = [facts["tags"][name] for name in ("album", "artist", "genre") if facts["tags"][name]]
+    if names:
+        yield Passage(text="\n".join(f"# {name}" for name in names))
+    yield from (Passage(text=text) for text in facts["texts"])
+    yield from (Passage(text=chapter["title"], time_s=chapter["time_s"]) for chapter in facts["chapters"])
 
 
 def _section_as_markdown(section: Mapping[str, Any], is_markdown: bool) -> str:
@@ -59,13 +81,3 @@ def _section_as_markdown(section: Mapping[str, Any], is_markdown: bool) -> str:
     tables = [text.replace("| |", "|\n|") if text.startswith("|") else text for text in paragraphs]
     heading = [f"{'#' * max(1, section['level'])} {section['heading']}"] if section["heading"] else []
     return "\n\n".join([*heading, *tables])
-
-
-def _rows_as_lines(text: str) -> str:
-    """Comma-separated values as lines with tabs between the cells."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    delimiter = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
-    try:
-        return "\n".join("\t".join(cells) for cells in csv.reader(lines, delimiter=delimiter))
-    except csv.Error:
-        return text

@@ -71,6 +71,11 @@ class Page:
         bottom = self.height - y - height
         self._add(f"{_colour(colour)} rg {x:.2f} {bottom:.2f} {width:.2f} {height:.2f} re f")
 
+    def bar(self, x: float, y: float, height: float, width: float, colour: Colour) -> None:
+        """Draws an upright line with round ends from (x, y) down."""
+        top, bottom = self.height - y, self.height - y - height
+        self._add(f"{_colour(colour)} RG {width:.2f} w 1 J {x:.2f} {top:.2f} m {x:.2f} {bottom:.2f} l S")
+
     def text(
         self, x: float, y: float, text: str, size: float, font: Font = "regular", colour: Colour = BLACK
     ) -> None:

@@ -12,8 +12,9 @@ from handlers.ai.reading import TRANSCRIPT_UNAVAILABLE
 from handlers.ai.recognition import OCR_FAILED, OCR_NO_TIME, OCR_UNAVAILABLE
 from handlers.analyze_file import analyze_file
 from handlers.contract import Reject, Retry
+from handlers.media.archives import DOCX
 from handlers.outputs import Analysis
-from tests.fixtures import broken_files
+from tests.fixtures import broken_files, docx_files
 from tests.fixtures.fake_context import FakeContext, file_job
 
 SAMPLES = Path(__file__).parents[2] / "scripts" / "samples" / "files"
@@ -152,13 +153,72 @@ def test_a_file_that_can_never_be_read_is_rejected_with_a_sentence(
         analyze(FakeContext(tmp_path), f"acme/{name}", data)
 
 
-def test_a_sound_without_subtitles_has_no_transcript_and_is_no_video(tmp_path: Path) -> None:
-    facts = {"has_video": False, "duration_seconds": 61.0, "width": None, "height": None, "title": "Memo"}
-    context = FakeContext(tmp_path, decoded={"handlers.media.video:inspect": {**facts, "subtitles": []}})
-    analysis = analyze(context, "acme/memo.mp4", b"\x00\x00\x00\x18ftypmp42" + bytes(100))
+def test_a_sound_has_no_transcript_and_is_no_video_even_in_a_videos_container(tmp_path: Path) -> None:
+    sound_files = pytest.importorskip("tests.fixtures.sound_files", reason="needs the extra `video`")
+    data = sound_files.sound("mp4", tags={"title": "Memo"})
+    analysis = analyze(FakeContext(tmp_path), "acme/memo.mp4", data)
     assert (analysis.kind, analysis.mime_type, analysis.title) == ("audio", "audio/mp4", "Memo")
     assert analysis.notes == [TRANSCRIPT_UNAVAILABLE]
-    assert analysis.summary == "A sound recording, 1 min 1 s long."
+    assert analysis.summary == "A sound recording, 2 seconds long."
+
+
+def test_a_song_tells_who_made_it_in_notes_and_topics(tmp_path: Path) -> None:
+    sound_files = pytest.importorskip("tests.fixtures.sound_files", reason="needs the extra `video`")
+    data = sound_files.sound("m4a", tags=sound_files.TAGS, chapters=sound_files.CHAPTERS)
+    analysis = analyze(FakeContext(tmp_path), "acme/3.m4a", data)
+    assert (analysis.kind, analysis.title) == ("audio", "The Moon")
+    assert analysis.topics == ["Lectures on the Sky", "Ann Author", "Science"]
+    assert "artist: Ann Author" in analysis.notes
+    assert [(passage.time_s, passage.text) for passage in analysis.content][1:] == [
+        (0.0, "Phases"),
+        (1.0, "Tides"),
+    ]
+
+
+def test_a_film_in_high_dynamic_range_says_so(tmp_path: Path) -> None:
+    sound_files = pytest.importorskip("tests.fixtures.sound_files", reason="needs the extra `video`")
+    analysis = analyze(FakeContext(tmp_path), "acme/a.mp4", sound_files.film(hdr=True))
+    assert analysis.notes == ["video: HDR", TRANSCRIPT_UNAVAILABLE]
+
+
+def test_a_word_document_has_topics_and_its_own_title(tmp_path: Path) -> None:
+    analysis = analyze(FakeContext(tmp_path), "acme/notes.docx", docx_files.biology(), mime_type=DOCX)
+    assert (analysis.kind, analysis.mime_type, analysis.mime_mismatch) == ("text", DOCX, False)
+    assert analysis.title == "Notes on the cell"
+    assert analysis.topics == ["Cell biology", "The nucleus", "Organelles"]
+    assert "Osmosis\tthe movement of water through a membrane" in analysis.content[0].text
+
+
+def test_a_file_of_subtitles_keeps_its_times(tmp_path: Path) -> None:
+    data = b"1\n00:00:01,000 --> 00:00:02,000\nThe Moon is full.\n"
+    analysis = analyze(FakeContext(tmp_path), "acme/film.srt", data, mime_type="application/x-subrip")
+    assert (analysis.kind, analysis.mime_type) == ("text", "application/x-subrip")
+    assert [(passage.time_s, passage.text) for passage in analysis.content] == [(1.0, "The Moon is full.")]
+
+
+def test_a_guessed_encoding_is_noted(tmp_path: Path) -> None:
+    data = "Die Größe der Zelle ist verschieden.".encode("cp1252")
+    analysis = analyze(FakeContext(tmp_path), "acme/zelle.txt", data)
+    assert analysis.content[0].text == "Die Größe der Zelle ist verschieden."
+    assert analysis.notes == ["text: read as Windows-1252"]
+
+
+@pytest.mark.parametrize(
+    ("name", "claimed", "mime_type", "mismatch"),
+    [
+        ("a.csv", "application/vnd.ms-excel", "text/csv", False),
+        ("a.csv", "text/plain", "text/csv", False),
+        ("a.json", "application/json", "text/plain", False),
+        ("a.py", "text/x-python", "text/x-python", False),
+        ("a.docx", DOCX, "text/plain", True),
+        ("a.exe", "application/x-msdownload", "text/plain", True),
+    ],
+)
+def test_texts_look_alike_so_a_claim_to_be_one_is_never_wrong(
+    tmp_path: Path, name: str, claimed: str, mime_type: str, mismatch: bool
+) -> None:
+    analysis = analyze(FakeContext(tmp_path), f"acme/{name}", b"x,y\n1,2\n", mime_type=claimed)
+    assert (analysis.mime_type, analysis.mime_mismatch) == (mime_type, mismatch)
 
 
 def test_scanned_pages_are_recognised_a_few_at_a_time(tmp_path: Path) -> None:

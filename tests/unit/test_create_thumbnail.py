@@ -10,7 +10,6 @@ from functions.sandbox import Sandbox
 from handlers.contract import Decoded, FilePayload, Job, Reject
 from handlers.create_thumbnail import create_thumbnail
 from handlers.outputs import Thumbnails
-from handlers.settings import HandlerSettings
 from tests.fixtures import broken_files
 from tests.fixtures.broken_files import BROKEN_FILES, SAMPLES
 from tests.fixtures.fake_context import FakeContext
@@ -32,6 +31,7 @@ ORIGINALS = {  # pixels, for the PDF points
     "lake-at-dawn.jpg": (1600, 1200),
     "photosynthesis-slide.png": (1280, 720),
     "water-cycle.pdf": (595, 842),
+    "phases-of-the-moon.mp4": (640, 360),
 }
 
 
@@ -123,58 +123,14 @@ def test_every_broken_file_is_rejected_with_its_own_sentence(tmp_path: Path, nam
     assert context.uploads == {}
 
 
-def test_a_sound_is_done_without_a_thumbnail(tmp_path: Path) -> None:
+def test_a_sound_has_a_picture_of_how_loud_it_is(tmp_path: Path) -> None:
+    sound_files = pytest.importorskip("tests.fixtures.sound_files", reason="needs the extra `video`")
     source = tmp_path / "1"
-    source.write_bytes(b"ID3\x04" + bytes(100))
+    source.write_bytes(sound_files.sound("mp3", 1))
 
     output = run(OneFile(source), "song.mp3", "audio/mpeg")
 
-    assert output == Thumbnails(notes=["no thumbnail for audio yet"])
-
-
-def test_the_sizes_are_those_of_the_settings() -> None:
-    context = OneFile(SAMPLES / "lake-at-dawn.jpg")
-    context.settings = HandlerSettings(thumbnail_sizes="320, 64")
-
-    output = run(context, "lake.jpg")
-
-    assert [(made.size, made.width, made.height) for made in output.thumbnails] == [
-        (64, 64, 48),
-        (320, 320, 240),
-    ]
-    assert sorted(context.uploads) == ["thumbnails/acme/7/v-1/320.webp", "thumbnails/acme/7/v-1/64.webp"]
-
-
-def test_the_limits_are_those_of_the_settings_and_named_when_they_are_exceeded() -> None:
-    context = OneFile(SAMPLES / "lake-at-dawn.jpg")
-    context.settings = HandlerSettings(max_image_megapixels=1.5)
-
-    with pytest.raises(
-        Reject, match=r"^the picture is too large \(1600 x 1200\): at most 1\.5 megapixels are read$"
-    ):
-        run(context, "lake.jpg")
-
-
-def test_a_file_is_fetched_up_to_the_largest_limit_of_any_kind() -> None:
-    context = OneFile(SAMPLES / "lake-at-dawn.jpg")
-    context.settings = HandlerSettings(max_video_mb=300)
-
-    run(context, "lake.jpg")
-
-    assert context.most == 300 * 1024 * 1024
-
-
-@pytest.mark.parametrize(
-    ("name", "seconds"),
-    [("lake-at-dawn.jpg", 11.0), ("water-cycle.pdf", 12.0), ("phases-of-the-moon.mp4", 13.0)],
-)
-def test_each_kind_has_its_own_time_limit(name: str, seconds: float) -> None:
-    context = OneFile(SAMPLES / name)
-    context.settings = HandlerSettings(image_seconds=11, pdf_seconds=12, video_seconds=13)
-
-    run(context, name)
-
-    assert context.allowed == [seconds]
+    assert [(made.width, made.height) for made in output.thumbnails] == [(256, 144), (1024, 576)]
 
 
 def test_a_picture_under_a_wrong_name_is_still_shown() -> None:

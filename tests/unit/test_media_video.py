@@ -1,18 +1,20 @@
 from __future__ import annotations
 
-import io
-import wave
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pyvips
 
-from handlers.media import video
+from handlers.media import container, video
 from handlers.media.refused import Refused
+from handlers.media.sniff import Sniffed
 from tests.fixtures import broken_files
 
-av = pytest.importorskip("av", reason="needs the extra `video`")
+pytest.importorskip("av", reason="needs the extra `video`")
+
+from tests.fixtures import sound_files
+from tests.fixtures.sound_files import TAGS, film, turned, with_claimed_length, with_claimed_rate
 
 SAMPLE = broken_files.SAMPLES / "phases-of-the-moon.mp4"
 
@@ -21,32 +23,6 @@ def save(tmp_path: Path, data: bytes, name: str = "upload") -> Path:
     path = tmp_path / name
     path.write_bytes(data)
     return path
-
-
-def film(path: Path, shades: list[int], size: tuple[int, int] = (320, 180)) -> Path:
-    """A film of one grey shade per second, each second starting with a key frame."""
-    with av.open(str(path), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=5)
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        stream.gop_size = 5
-        for shade in shades:
-            for _ in range(5):
-                frame = av.VideoFrame(*size, "rgb24")
-                row = bytes([0, 0, 0] * (size[0] // 2) + [shade] * 3 * (size[0] // 2))
-                frame.planes[0].update(row.ljust(frame.planes[0].line_size, b"\0") * size[1])
-                container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
-
-
-def sound(seconds: int = 2) -> bytes:
-    data = io.BytesIO()
-    with wave.open(data, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(bytes(2 * 8000 * seconds))
-    return data.getvalue()
 
 
 def test_the_sample_is_described_with_its_subtitles(tmp_path: Path) -> None:
@@ -71,7 +47,7 @@ def test_the_poster_of_the_sample_shows_the_moon(tmp_path: Path) -> None:
 
 
 def test_the_poster_is_the_liveliest_frame_not_the_black_first_one(tmp_path: Path) -> None:
-    source = film(tmp_path / "film.mp4", [0, 0, 0, 0, 255, 0, 0, 0])
+    source = save(tmp_path, film(shades=(0, 0, 0, 0, 255, 0, 0, 0)))
 
     facts = video.thumbnails(source, tmp_path)
 
@@ -80,38 +56,91 @@ def test_the_poster_is_the_liveliest_frame_not_the_black_first_one(tmp_path: Pat
 
 
 def test_a_film_that_is_black_throughout_still_has_a_poster(tmp_path: Path) -> None:
-    assert len(video.thumbnails(film(tmp_path / "film.mp4", [0, 0]), tmp_path)["thumbnails"]) == 2
+    source = save(tmp_path, film(shades=(0, 0)))
+
+    assert len(video.thumbnails(source, tmp_path)["thumbnails"]) == 2
 
 
-class TurnedFrame:
-    """A frame as a phone stores it: the picture, and apart from it by how much to turn it."""
+@pytest.mark.parametrize(
+    ("degrees", "size", "bright", "dark"),
+    [
+        (90, (180, 320), (90, 280), (90, 40)),
+        (180, (320, 180), (80, 90), (240, 90)),
+        (270, (180, 320), (90, 40), (90, 280)),
+    ],
+)
+def test_a_film_that_a_phone_held_askew_is_set_upright(
+    tmp_path: Path, degrees: int, size: tuple[int, int], bright: tuple[int, int], dark: tuple[int, int]
+) -> None:
+    source = save(tmp_path, turned(film(shades=(255,)), degrees))
 
-    def __init__(self, frame: Any, rotation: int) -> None:
-        self._frame = frame
-        self.rotation = rotation
+    facts, shown = video.inspect(source, tmp_path), video.thumbnails(source, tmp_path)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._frame, name)
-
-
-@pytest.mark.parametrize(("rotation", "bright"), [(90, (90, 40)), (-90, (90, 280)), (180, (80, 90))])
-def test_a_turned_frame_is_set_upright(tmp_path: Path, rotation: int, bright: tuple[int, int]) -> None:
-    with av.open(str(film(tmp_path / "film.mp4", [255]))) as container:
-        stream = container.streams.video[0]
-        frame = TurnedFrame(next(container.decode(stream)), rotation)
-        picture = video._upright(frame, stream, 1024)
-        shown = video._shown_size(frame, stream)
-
-    assert (picture.width, picture.height) == shown == ((320, 180) if rotation == 180 else (180, 320))
+    picture = pyvips.Image.new_from_file(str(tmp_path / "1024.webp"))
+    assert (facts["width"], facts["height"]) == (shown["width"], shown["height"]) == size
+    assert (picture.width, picture.height) == size
     assert picture.getpoint(*bright)[0] > 200
+    assert picture.getpoint(*dark)[0] < 50
 
 
-def test_a_sound_has_facts_and_no_picture(tmp_path: Path) -> None:
-    source = save(tmp_path, sound())
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm"])
+def test_every_container_gives_facts_subtitles_and_a_poster(tmp_path: Path, suffix: str) -> None:
+    spoken = [(0.2, 1.0, "The Moon is <i>full</i>."), (1.25, 2.0, "Now it wanes.")]
+    source = save(tmp_path, film(suffix, subtitles=spoken, tags=TAGS))
+
+    facts = video.inspect(source, tmp_path)
+
+    assert (facts["width"], facts["height"], facts["duration_seconds"]) == (320, 180, 3.0)
+    assert (facts["title"], facts["hdr"], facts["frames_per_second"]) == ("The Moon", False, 5.0)
+    assert [(cue["time_s"], cue["text"]) for cue in facts["subtitles"]] == [
+        (0.2, "The Moon is full."),
+        (1.25, "Now it wanes."),
+    ]
+    assert video.thumbnails(source, tmp_path)["time_s"] == pytest.approx(1.0, abs=0.8)
+
+
+def test_styled_subtitles_lose_their_styles(tmp_path: Path) -> None:
+    spoken = [(0.2, 1.0, r"{\an8}Full\Nmoon")]
+    source = save(tmp_path, film("mkv", subtitles=spoken, subtitle_codec="ass"))
+
+    assert video.inspect(source, tmp_path)["subtitles"][0]["text"] == "Full\nmoon"
+
+
+def test_a_film_in_high_dynamic_range_is_noted_and_its_poster_is_neither_grey_nor_black(
+    tmp_path: Path,
+) -> None:
+    source = save(tmp_path, film(shades=(148,), hdr=True))  # 148 of 255 in PQ: paper white, 203 nits
+
+    assert video.inspect(source, tmp_path)["hdr"] is True
+    assert video.thumbnails(source, tmp_path)["hdr"] is True
+    picture = pyvips.Image.new_from_file(str(tmp_path / "1024.webp"))
+    assert picture.getpoint(250, 90) == pytest.approx([190, 190, 190], abs=12)
+    assert picture.getpoint(50, 90) == pytest.approx([0, 0, 0], abs=12)
+
+
+def test_a_provider_gets_the_poster_as_jpeg(tmp_path: Path) -> None:
+    source = save(tmp_path, film(size=(1920, 1080), shades=(255,)))
+
+    assert video.picture(source, tmp_path) == {"width": 1568, "height": 882}
+    assert (tmp_path / "picture.jpg").read_bytes()[:3] == b"\xff\xd8\xff"
+
+
+def test_an_mp4_without_a_picture_is_a_sound(tmp_path: Path) -> None:
+    source = save(tmp_path, sound_files.sound("mp4"))
 
     facts = video.inspect(source, tmp_path)
     assert (facts["has_video"], facts["has_audio"], facts["duration_seconds"]) == (False, True, 2.0)
-    assert video.thumbnails(source, tmp_path)["thumbnails"] == []
+    assert [made["height"] for made in video.thumbnails(source, tmp_path)["thumbnails"]] == [144, 576]
+    with pytest.raises(Refused, match="no picture in the sound"):
+        video.picture(source, tmp_path)
+
+
+@pytest.mark.parametrize("claimed", [5_000.0, 5_000_000.0, None])
+def test_a_film_that_lies_about_its_length_is_measured(tmp_path: Path, claimed: float | None) -> None:
+    source = save(tmp_path, with_claimed_length(film("mkv"), claimed))
+
+    assert video.inspect(source, tmp_path)["duration_seconds"] == 3.0
+    assert len(video.thumbnails(source, tmp_path)["thumbnails"]) == 2
 
 
 @pytest.mark.parametrize("decoder", [video.inspect, video.thumbnails])
@@ -139,25 +168,6 @@ def test_a_playlist_under_a_films_name_opens_no_other_file(tmp_path: Path, decod
         decoder(source, tmp_path)
 
 
-def test_a_playlist_that_gets_past_the_sniffing_is_refused_by_the_forced_format(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    save(tmp_path, SAMPLE.read_bytes(), "other.mp4")
-    source = save(tmp_path, broken_files.ffconcat(), "playlist.mp4")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(video, "sniff_file", lambda *_, **__: video_mp4())
-
-    with pytest.raises(Refused, match="damaged"):
-        video.inspect(source, tmp_path)
-
-
-def video_mp4() -> Any:
-    class Sniffed:
-        mime_type = "video/mp4"
-
-    return Sniffed
-
-
 def test_a_damaged_name_in_the_metadata_spoils_nothing(tmp_path: Path) -> None:
     data = SAMPLE.read_bytes().replace(b"VideoHandler", b"Vi\xb0eoHandler")
     assert data != SAMPLE.read_bytes()
@@ -165,17 +175,56 @@ def test_a_damaged_name_in_the_metadata_spoils_nothing(tmp_path: Path) -> None:
     assert video.inspect(save(tmp_path, data), tmp_path)["width"] == 640
 
 
-def test_limits_on_length_and_size_are_sentences(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="too large \\(640 x 360\\)"):
-        video.thumbnails(SAMPLE, tmp_path, max_pixels=100_000)
-    with pytest.raises(Refused, match="longer than"):
-        video.inspect(SAMPLE, tmp_path, max_seconds=3)
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        ({"max_video_megapixels": 0.05}, r"too large \(320 x 180\): at most 0.05 megapixels"),
+        ({"max_video_hours": 0.0005}, "longer than 0.0005 hours"),
+        ({"max_video_fps": 4}, "more than 4 pictures a second"),
+    ],
+)
+def test_limits_are_sentences(tmp_path: Path, limits: dict[str, float], sentence: str) -> None:
+    with pytest.raises(Refused, match=sentence):
+        video.inspect(save(tmp_path, film()), tmp_path, limits=limits)
+
+
+def test_a_wrong_claim_about_the_rate_refuses_no_film(tmp_path: Path) -> None:
+    source = save(tmp_path, with_claimed_rate(film("mkv"), 1000))
+
+    assert video.inspect(source, tmp_path)["frames_per_second"] == 1000
+
+
+@pytest.mark.parametrize("mime_type", ["video/mp4", "audio/mpeg", "audio/ogg", "video/webm", "audio/wav"])
+@pytest.mark.parametrize(
+    "playlist",
+    [
+        broken_files.ffconcat(),
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.mp4\n#EXT-X-ENDLIST\n",
+        b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 9 RTP/AVP 96\n",
+        b'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><BaseURL>other.mp4</BaseURL></MPD>',
+    ],
+    ids=["ffconcat", "m3u8", "sdp", "dash"],
+)
+def test_no_playlist_opens_another_file_even_past_the_sniffing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, playlist: bytes, mime_type: str
+) -> None:
+    save(tmp_path, SAMPLE.read_bytes(), "other.mp4")
+    source = save(tmp_path, playlist, "playlist.mp4")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Refused):
+        video.inspect(source, tmp_path)
+    monkeypatch.setattr(container, "type_of", lambda _: Sniffed("video", mime_type))
+
+    with pytest.raises(Refused, match="damaged or incomplete"):
+        video.inspect(source, tmp_path)
+    with pytest.raises(Refused, match="damaged or incomplete"):
+        video.thumbnails(source, tmp_path)
 
 
 def test_without_the_extra_a_video_is_refused_with_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(video, "av", None)
+    monkeypatch.setattr(container, "av", None)
 
     with pytest.raises(Refused, match="the extra 'video' is not installed"):
         video.inspect(SAMPLE, tmp_path)
