@@ -39,6 +39,7 @@ class OfflineProvider:
     """Rules and word counts only: the same text always gives the same answer."""
 
     name = "offline"
+    version = "offline"
     wants_pictures = False
 
     def analyze(self, source: ExtractedFile, ctx: Context) -> Description:  # noqa: ARG002

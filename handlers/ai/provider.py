@@ -15,6 +15,14 @@ from handlers.outputs import AiUse, Analysis, Cards, Kind, Passage, SafetyFlag
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture of the file or of one of its pages, as JPEG and small enough to be sent."""
+
+    jpeg: bytes
+    page: int | None = None
+
+
+@dataclass(frozen=True)
 class ExtractedFile:
     """A file after decoding: its text, and the few facts that are known without reading it."""
 
@@ -26,7 +34,7 @@ class ExtractedFile:
     duration_seconds: float | None = None
     width: int | None = None
     height: int | None = None
-    picture: bytes | None = None  # JPEG, for a provider that wants pictures of a file without much text
+    pictures: Sequence[Picture] = ()  # where there is little text, for a provider that wants them
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,9 @@ class Description:
     topics: Sequence[str] = ()
     key_terms: Sequence[str] = ()
     safety_flags: Sequence[SafetyFlag] = ()
+    readings: Sequence[Passage] = ()  # what it read in the pictures
     notes: Sequence[str] = ()
+    provider: str = "offline"  # who described it in the end
     degraded: bool = False  # the provider did not answer and the offline rules did
     use: AiUse = field(default_factory=AiUse)
 
@@ -49,12 +59,17 @@ class Provider(Protocol):
 
     @property
     def name(self) -> str:
-        """Recorded with the analysis: "offline", or service and model; another name's results are not reused."""
+        """Recorded with the analysis: "offline", or service and model."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """All that its answers depend on besides the file: results of another version are not reused."""
         ...
 
     @property
     def wants_pictures(self) -> bool:
-        """Whether `ExtractedFile.picture` is of use to it."""
+        """Whether `ExtractedFile.pictures` are of use to it."""
         ...
 
     def analyze(self, source: ExtractedFile, ctx: Context) -> Description:

@@ -1,0 +1,33 @@
+"""Opens the service that the settings name; says which of them is missing before anything is sent."""
+
+from __future__ import annotations
+
+import importlib
+
+from handlers.ai.service import Service
+from handlers.ai.settings import AiSettings
+from handlers.ai.trouble import Misconfigured
+
+
+def connect(settings: AiSettings) -> Service:
+    """The service, with its SDK imported only now. Raises `Misconfigured`."""
+    provider = settings.ai_provider
+    if settings.ai_model is None:
+        raise Misconfigured("AI_MODEL", f"not set; name the model that {provider} shall answer with")
+    if settings.ai_api_key is None and settings.ai_base_url is None:
+        raise Misconfigured("AI_API_KEY", f"not set; {provider} answers nobody without a key")
+    name, service = {
+        "openai": ("handlers.ai.openai_service", "OpenAiService"),
+        "anthropic": ("handlers.ai.anthropic_service", "AnthropicService"),
+    }[provider]
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != provider:
+            raise
+        raise Misconfigured(
+            "AI_PROVIDER",
+            f"the package for {provider} is not installed; add the extra: uv sync --extra {provider}",
+        ) from None
+    opened: Service = getattr(module, service)(settings, settings.ai_model)
+    return opened
