@@ -7,21 +7,22 @@ sandbox, and lets an AI provider describe it; `create_cards` continues with this
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from handlers.ai.clean import clean_passages, clean_text
-from handlers.ai.provider import ExtractedFile
+from handlers.ai.pictures import pictures_of
+from handlers.ai.provider import Description, ExtractedFile
 from handlers.ai.providers import provider_of
 from handlers.ai.reading import read_file
 from handlers.ai.reading_facts import Reading
-from handlers.ai.recognition import WORTH_ANOTHER_TRY, depends_on
+from handlers.ai.recognition import NOT_RECOGNISED, WORTH_ANOTHER_TRY, depends_on
 from handlers.contract import Context, FilePayload, Job, Reject, handler
 from handlers.media.claims import is_mismatch, settled_type
 from handlers.media.limits import MEGABYTE
 from handlers.media.refused import Refused
 from handlers.media.sniff import sniff_file
-from handlers.outputs import Analysis
+from handlers.outputs import Analysis, Passage
 from handlers.settings import HandlerSettings
 
 LONGEST_NOTE = 300
@@ -30,7 +31,7 @@ LONGEST_NOTE = 300
 def _version(file: FilePayload, settings: HandlerSettings) -> str:
     """Besides the bytes: who describes them, and what their owner calls them, which may become the title."""
     named = "\n".join((PurePosixPath(file.path).name, file.mime_type or ""))
-    provider = provider_of(settings).name
+    provider = provider_of(settings).version
     text = depends_on(settings)
     return f"2 {provider} {text} {hashlib.sha256(named.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
@@ -49,8 +50,10 @@ def analyze_file(job: Job[FilePayload], ctx: Context) -> Analysis:
     ctx.progress(0.15, "decoding")
     reading = read_file(sniffed, source, ctx)
     ctx.progress(0.85, "describing")
-    extracted = _extracted(reading, name)
     provider = provider_of(ctx.settings)
+    extracted = _extracted(reading, name)
+    if provider.wants_pictures:
+        extracted = replace(extracted, pictures=pictures_of(reading, extracted.passages, source, ctx))
     description = provider.analyze(extracted, ctx)
     mime_type = settled_type(sniffed, is_sound=reading.kind == "audio", claimed=file.mime_type)
     mismatch = is_mismatch(mime_type, file.mime_type)
@@ -67,12 +70,12 @@ def analyze_file(job: Job[FilePayload], ctx: Context) -> Analysis:
         duration_seconds=reading.duration_seconds,
         width=reading.width,
         height=reading.height,
-        content=list(extracted.passages),
-        notes=_notes(reading, description.notes, file.mime_type if mismatch else None),
-        provider=provider.name,
+        content=_content(extracted, description),
+        notes=_notes(reading, description, file.mime_type if mismatch else None),
+        provider=description.provider,
         safety_flags=list(description.safety_flags),
         use=description.use,
-        degraded=description.degraded or any(note in reading.notes for note in WORTH_ANOTHER_TRY),
+        degraded=description.degraded or _lacks_text(reading, description),
         content_sha256=_sha256(source),
     )
 
@@ -90,10 +93,22 @@ def _extracted(reading: Reading, name: str) -> ExtractedFile:
     )
 
 
-def _notes(reading: Reading, described: Sequence[str], mismatch: str | None) -> list[str]:
+def _notes(reading: Reading, description: Description, mismatch: str | None) -> list[str]:
     """What is missing or odd. Some of it comes from the file, so it is cleaned like its text."""
+    read = [note for note in reading.notes if note not in NOT_RECOGNISED or not description.readings]
     claimed = [f"mime type: {mismatch} was claimed"] if mismatch else []
-    return [clean_text(note)[:LONGEST_NOTE] for note in (*reading.notes, *described, *claimed)]
+    return [clean_text(note)[:LONGEST_NOTE] for note in (*read, *description.notes, *claimed)]
+
+
+def _content(extracted: ExtractedFile, description: Description) -> list[Passage]:
+    """The decoders' text and what the provider read in pictures, in the order of the pages."""
+    passages = [*extracted.passages, *description.readings]
+    return sorted(passages, key=lambda passage: passage.page or 0) if extracted.kind == "pdf" else passages
+
+
+def _lacks_text(reading: Reading, description: Description) -> bool:
+    """Whether text recognition failed, and the provider did not read what it left out either."""
+    return not description.readings and any(note in reading.notes for note in WORTH_ANOTHER_TRY)
 
 
 def _sha256(source: Path) -> str:

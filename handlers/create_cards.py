@@ -14,10 +14,10 @@ from handlers.settings import HandlerSettings
 
 
 def _version(_: FilePayload, settings: HandlerSettings) -> str:
-    return f"2 {provider_of(settings).name}"
+    return f"3 {provider_of(settings).version}"
 
 
-@handler(timeout=60, reuse="parents", version=_version)
+@handler(timeout=120, reuse="parents", version=_version)
 def create_cards(job: Job[FilePayload], ctx: Context) -> Cards:  # noqa: ARG001
     """Questions and answers whose every quote stands in the file, ready for their first review."""
     analysis = ctx.parent("analyze_file", Analysis)

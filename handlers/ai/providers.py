@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from handlers.ai.model_provider import ModelProvider
 from handlers.ai.offline import OfflineProvider
 from handlers.ai.provider import Provider
 from handlers.ai.settings import AiSettings
-from handlers.contract import Retry
 
 
 def provider_of(settings: AiSettings) -> Provider:
-    """The provider of AI_PROVIDER. Raises `Retry` where the settings do not suffice for it."""
-    if settings.ai_provider == "offline":
-        return OfflineProvider()
-    raise Retry(f"AI_PROVIDER={settings.ai_provider} is not supported here")
+    """The provider of AI_PROVIDER. What it lacks it says when it is asked."""
+    return OfflineProvider() if settings.ai_provider == "offline" else ModelProvider(settings)

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 import respx
+from handlers.ai.ladder import forget_places
 
 from functions.cli import connection
 from functions.job_queue import JobQueue
 from functions.settings import variables
 from handlers.ai import recognition
+from tests.fixtures.fake_openai import FakeProvider
 from tests.unit import cli_calls
+from tests.unit.ai_support import PROTOCOLS, Protocol
 from tests.unit.fakes import KEY, URL, client
 
 
@@ -79,3 +82,18 @@ def http() -> Iterator[respx.MockRouter]:
     """What any server answers; every answer that a test prepares has to be asked for."""
     with respx.mock(assert_all_called=True) as router:
         yield router
+
+
+@pytest.fixture(params=PROTOCOLS)
+def protocol(request: pytest.FixtureRequest) -> Protocol:
+    """Which of the providers' protocols is spoken."""
+    chosen: Protocol = request.param
+    return chosen
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeProvider]:
+    """A provider on loopback, and nothing known yet about what providers understand."""
+    forget_places()
+    with FakeProvider() as provider:
+        yield provider

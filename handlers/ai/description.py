@@ -1,0 +1,65 @@
+"""From a provider's answers about the parts of a file to one description, cleaned and cut."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from handlers.ai.answer_text import plain
+from handlers.ai.answers import FileAnswer
+from handlers.ai.clean import clean_passages
+from handlers.ai.provider import Description, ExtractedFile
+from handlers.outputs import Passage
+
+LONGEST_TITLE = 120  # characters
+LONGEST_SUMMARY = 800
+LONGEST_TERM = 80
+MOST_TOPICS = 12
+MOST_KEY_TERMS = 12
+READ_BY_PROVIDER = "text: read in pictures by the provider"
+
+_LANGUAGE = re.compile(r"([a-z]{2})(?:[-_][a-z0-9-]+)?", re.I)
+
+
+def describe(
+    source: ExtractedFile, whole: FileAnswer, answers: Sequence[FileAnswer], offline: Description
+) -> Description:
+    """`whole` is the answer about all of it; the rules fill in what it leaves open."""
+    readings = _readings(answers)
+    text = "\n".join(passage.text for passage in (*source.passages, *readings))
+    language = _LANGUAGE.fullmatch((whole.language or "").strip())
+    flags = {flag for answer in (*answers, whole) for flag in answer.safety_flags}
+    return Description(
+        title=plain(whole.title, text, LONGEST_TITLE) or offline.title,
+        summary=plain(whole.summary, text, LONGEST_SUMMARY) or offline.summary,
+        language=language[1].lower() if language else offline.language,
+        topics=_terms(whole.topics, text, MOST_TOPICS),
+        key_terms=_terms(whole.key_terms, text, MOST_KEY_TERMS),
+        safety_flags=sorted(flags),
+        readings=readings,
+        notes=[READ_BY_PROVIDER] if readings else [],
+    )
+
+
+def together(answers: Sequence[FileAnswer]) -> FileAnswer:
+    """The answers about the parts as one, where the provider cannot be asked to do it."""
+    first = answers[0]
+    return first.model_copy(
+        update={
+            "topics": _unique(topic for answer in answers for topic in answer.topics[:3]),
+            "key_terms": _unique(term for answer in answers for term in answer.key_terms[:3]),
+        }
+    )
+
+
+def _readings(answers: Sequence[FileAnswer]) -> list[Passage]:
+    texts = (text for answer in answers for text in answer.picture_texts if text.text.strip())
+    return clean_passages([Passage(text=text.text, page=text.page) for text in texts])
+
+
+def _terms(terms: Sequence[str], text: str, most: int) -> list[str]:
+    return _unique(line for term in terms if (line := plain(term, text, LONGEST_TERM)))[:most]
+
+
+def _unique(terms: Iterable[str]) -> list[str]:
+    return list({term.casefold(): term for term in reversed(list(terms))}.values())[::-1]

@@ -1,0 +1,208 @@
+"""A provider that misbehaves on purpose: what becomes of the job, and what its operator reads."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handlers.ai.outcome import PATIENCE_SECONDS
+from handlers.ai.parts import REFUSED
+from handlers.contract import Retry
+from tests.fixtures.fake_openai import (
+    FakeProvider,
+    Step,
+    breaks_off,
+    drops,
+    floods,
+    says,
+    sends,
+    slow,
+    status,
+    trickles,
+)
+from tests.unit.ai_support import KEY, Protocol, analysis_of, analyze, cards, context, file_of, settings_for
+
+
+def retry_after(folder: Path, fake: FakeProvider, protocol: Protocol, step: Step, **more: Any) -> Retry:
+    fake.will(step)
+    with pytest.raises(Retry) as caught:
+        analyze(context(folder, settings_for(fake, protocol, **more)))
+    return caught.value
+
+
+MAY_PASS: dict[str, tuple[Step, float | None]] = {
+    "seconds": (status(429, retry_after="7"), 7),
+    "fractions": (status(429, retry_after="0.5"), 0.5),
+    "much too long": (status(429, retry_after="999999"), 3600),
+    "a date that is over": (status(429, retry_after="Wed, 21 Oct 2015 07:28:00 GMT"), 0),
+    "nonsense": (status(429, retry_after="soon"), None),
+    "not said": (status(429), None),
+    "500": (status(500), None),
+    "503": (status(503, retry_after="30"), 30),
+    "overloaded": (status(529, "Overloaded"), None),
+    "hung up": (drops(), None),
+    "broken off": (breaks_off(), None),
+}
+
+
+@pytest.mark.parametrize(("step", "after"), MAY_PASS.values(), ids=MAY_PASS)
+def test_what_may_pass_is_tried_again_when_the_provider_says(
+    tmp_path: Path, fake: FakeProvider, protocol: Protocol, step: Step, after: float | None
+) -> None:
+    assert retry_after(tmp_path, fake, protocol, step).after == after
+    assert len(fake.requests) == 1  # the SDK does not try again by itself
+
+
+@pytest.mark.parametrize("step", [slow(5), trickles()], ids=["silent", "trickling"])
+def test_an_answer_that_does_not_end_is_given_up(
+    tmp_path: Path, fake: FakeProvider, protocol: Protocol, step: Step
+) -> None:
+    error = retry_after(tmp_path, fake, protocol, step, ai_timeout_seconds=0.2)
+    assert "AI_TIMEOUT_SECONDS" in str(error)
+
+
+def test_no_request_may_take_longer_than_the_attempt_has_left(tmp_path: Path, fake: FakeProvider) -> None:
+    ctx = context(tmp_path, settings_for(fake, ai_timeout_seconds=600), seconds=20)
+    analyze(ctx)
+    assert fake.requests[0].headers["x-stainless-read-timeout"] == "17.0"
+
+
+def test_an_answer_of_many_megabytes_is_not_read_to_its_end(
+    tmp_path: Path, fake: FakeProvider, protocol: Protocol
+) -> None:
+    assert "larger than 4 MB" in str(retry_after(tmp_path, fake, protocol, floods(6)))
+
+
+OPERATORS_TROUBLE: dict[str, tuple[str, Step]] = {
+    "401": ("AI_API_KEY", status(401, f"Incorrect API key provided: {KEY}")),
+    "403": ("AI_API_KEY", status(403, f"{KEY} may not")),
+    "gemini": ("AI_API_KEY", status(400, "API key not valid. Please pass a valid API key.")),
+    "402": ("AI_API_KEY", status(402)),
+    "no credit": ("AI_API_KEY", status(429, error_code="insufficient_quota")),
+    "404 model": ("AI_MODEL", status(404, f"The model small does not exist for {KEY}")),
+    "404 code": ("AI_MODEL", status(404, "no such thing", error_code="model_not_found")),
+    "404 page": ("AI_BASE_URL", sends(b"<html>not found</html>", "text/html", 404)),
+    "html": ("AI_BASE_URL", sends(b"<html>welcome</html>", "text/html")),
+    "text": ("AI_BASE_URL", sends(b"hello", "text/plain")),
+    "list": ("AI_BASE_URL", sends(b'["a list"]', "text/json")),
+    "redirect": ("AI_BASE_URL", status(302, location="http://127.0.0.1:1/v1")),
+    "405": ("AI_BASE_URL", status(405)),
+}
+
+
+@pytest.mark.parametrize(("setting", "step"), OPERATORS_TROUBLE.values(), ids=OPERATORS_TROUBLE)
+def test_what_an_operator_has_to_correct_is_named_without_the_key(
+    tmp_path: Path, fake: FakeProvider, protocol: Protocol, setting: str, step: Step
+) -> None:
+    error = retry_after(tmp_path, fake, protocol, step)
+    assert str(error).startswith(f"ai: {setting}: ")
+    assert KEY not in str(error)
+    assert error.__cause__ is None  # what the SDK raised has the request in it
+
+
+@pytest.mark.parametrize(("setting", "step"), OPERATORS_TROUBLE.values(), ids=OPERATORS_TROUBLE)
+def test_with_the_offline_fallback_it_is_done_by_rules_at_once_and_says_so(
+    tmp_path: Path, fake: FakeProvider, setting: str, step: Step
+) -> None:
+    fake.will(step)
+    description = analyze(context(tmp_path, settings_for(fake, ai_fallback="offline")))
+    assert (description.title, description.provider, description.degraded) == ("Cells", "offline", True)
+    assert description.notes == [f"ai: offline rules instead, {setting} has to be corrected"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "setting"),
+    [
+        ({"ai_api_key": None, "ai_base_url": None}, "AI_API_KEY"),
+        ({"ai_model": None}, "AI_MODEL"),
+        ({"ai_base_url": "http://127.0.0.1:9"}, "AI_BASE_URL"),  # nobody listens
+        ({"ai_base_url": "http://no-such-host.invalid/v1"}, "AI_BASE_URL"),
+    ],
+    ids=["no key", "no model", "nobody listens", "no such host"],
+)
+def test_a_missing_setting_and_a_place_that_cannot_be_reached_are_named(
+    tmp_path: Path, fake: FakeProvider, protocol: Protocol, missing: dict[str, Any], setting: str
+) -> None:
+    with pytest.raises(Retry, match=f"^ai: {setting}: "):
+        analyze(context(tmp_path, settings_for(fake, protocol, **missing)))
+    ctx = context(tmp_path, settings_for(fake, protocol, ai_fallback="offline", **missing))
+    deck = cards(ctx)
+    assert (deck.degraded, deck.provider, len(deck.cards) > 0) == (True, "offline", True)
+    assert setting in deck.notes[0]
+    assert fake.requests == []
+
+
+def test_a_package_that_is_not_installed_is_named_with_its_extra(
+    tmp_path: Path, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "anthropic", None)
+    monkeypatch.delitem(sys.modules, "handlers.ai.anthropic_service", raising=False)
+    with pytest.raises(Retry, match=r"AI_PROVIDER: .*uv sync --extra anthropic"):
+        analyze(context(tmp_path, settings_for(fake, "anthropic")))
+
+
+def test_a_provider_without_a_key_is_asked_where_it_has_an_address_of_its_own(
+    tmp_path: Path, fake: FakeProvider, protocol: Protocol
+) -> None:
+    assert not analyze(context(tmp_path, settings_for(fake, protocol, ai_api_key=None))).degraded
+
+
+def test_overload_is_waited_for_until_the_last_attempt_and_then_done_by_rules(
+    tmp_path: Path, fake: FakeProvider, protocol: Protocol
+) -> None:
+    settings = settings_for(fake, protocol, ai_fallback="offline")
+    fake.will(status(429, retry_after="60"), status(429, retry_after="60"))
+    with pytest.raises(Retry):
+        analyze(context(tmp_path, settings))
+    description = analyze(context(tmp_path, settings, is_last_attempt=True))
+    assert (description.provider, description.degraded) == ("offline", True)
+    assert description.notes == ["ai: offline rules instead, the provider did not answer"]
+
+
+def test_who_is_told_to_wait_very_long_falls_back_at_once(tmp_path: Path, fake: FakeProvider) -> None:
+    fake.will(status(429, retry_after=str(PATIENCE_SECONDS + 1)))
+    assert analyze(context(tmp_path, settings_for(fake, ai_fallback="offline"))).degraded
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        says("", refusal="I cannot help with that."),
+        says("", finish="content_filter"),
+        status(400, "The response was filtered", error_code="content_filter"),
+    ],
+    ids=["refusal", "filtered answer", "filtered request"],
+)
+def test_a_refusal_is_final_done_by_rules_and_not_asked_again(
+    tmp_path: Path, fake: FakeProvider, protocol: Protocol, step: Step
+) -> None:
+    ctx = context(tmp_path, settings_for(fake, protocol))
+    fake.will(step)
+    first, second = analyze(ctx), analyze(ctx)
+    for description in (first, second):
+        assert (description.notes, description.degraded, description.provider) == (
+            [REFUSED],
+            False,
+            "offline",
+        )
+        assert description.summary
+    deck = cards(ctx, analysis_of(notes=list(first.notes)))
+    assert (deck.provider, REFUSED in deck.notes, deck.degraded) == ("offline", True, False)
+    assert len(fake.requests) == 1
+
+
+def test_cards_that_are_refused_are_made_by_rules(
+    tmp_path: Path, fake: FakeProvider, protocol: Protocol
+) -> None:
+    fake.will(says("", refusal="No."))
+    deck = cards(context(tmp_path, settings_for(fake, protocol)))
+    assert (deck.provider, deck.notes[0], deck.degraded) == ("offline", REFUSED, False)
+    assert deck.use.requests == 1
+
+
+def test_a_file_without_text_and_pictures_is_not_sent_anywhere(tmp_path: Path, fake: FakeProvider) -> None:
+    description = analyze(context(tmp_path, settings_for(fake)), file_of(""))
+    assert (description.provider, description.degraded, fake.requests) == ("offline", False, [])
