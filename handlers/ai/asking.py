@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from handlers.ai.answers import schema_version
-from handlers.ai.at_once import AtOnce
+from handlers.ai.at_once import at_once
 from handlers.ai.ladder import Answered, ask
 from handlers.ai.pricing import priced, total
 from handlers.ai.prompts import PROMPT_VERSION
@@ -47,17 +47,18 @@ class Asker:
         keyed = {self._key(question): question for question in questions}  # the same one twice is asked once
         answers = {key: found for key, question in keyed.items() if (found := self._recall(key, question))}
         missing = [key for key in keyed if key not in answers]
-        at_once = AtOnce(self._settings.ai_parallel_requests)
         raised: BaseException | None = None
-        for index, answered in at_once.run(self._ask_one, [keyed[key] for key in missing]):
+        threads = self._settings.ai_parallel_requests
+        asked = [keyed[key] for key in missing]
+        for index, answered in at_once(self._ask_one, asked, threads=threads, is_end=_is_end):
             if isinstance(answered, BaseException):
                 raised = raised or answered
-                at_once.stop()
                 continue
             answers[missing[index]] = answered
-            if answered.trouble and not isinstance(answered.trouble, NoPictures | Unusable):
-                at_once.stop()
-            self._pay(missing[index], answered)
+            try:
+                self._pay(missing[index], answered)
+            except BaseException as error:  # the job was taken away; what is under way is paid all the same
+                raised = raised or error
         if raised:
             raise raised
         self._settle([answered.trouble for answered in answers.values()])
@@ -125,3 +126,8 @@ class Asker:
             },
             sort_keys=True,
         )
+
+
+def _is_end(answered: Answered) -> bool:
+    """Whether the other questions would come to nothing as well."""
+    return answered.trouble is not None and not isinstance(answered.trouble, NoPictures | Unusable)

@@ -14,44 +14,38 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class AtOnce:
-    """What was begun goes on after `stop`, and its results still come; what was not begun never does."""
+def at_once(
+    work: Callable[[Item], Result], items: Sequence[Item], *, threads: int, is_end: Callable[[Result], bool]
+) -> Iterator[tuple[int, Result | BaseException]]:
+    """Each item's index with its result, or with what it raised, in the order in which they end.
 
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
-        self._stopped = threading.Event()
+    After a result that `is_end`, or an error, nothing more is begun; what was begun before still comes.
+    """
+    waiting: queue.SimpleQueue[tuple[int, Item]] = queue.SimpleQueue()
+    results: queue.SimpleQueue[tuple[int, Result | BaseException] | None] = queue.SimpleQueue()
+    ended = threading.Event()
+    for numbered in enumerate(items):
+        waiting.put(numbered)
 
-    def stop(self) -> None:
-        self._stopped.set()
+    def work_off() -> None:
+        while not ended.is_set():
+            try:
+                index, item = waiting.get_nowait()
+            except queue.Empty:
+                break
+            try:
+                result = work(item)
+                if is_end(result):
+                    ended.set()
+                results.put((index, result))
+            except BaseException as error:  # it belongs to whoever waits for the result
+                ended.set()
+                results.put((index, error))
+        results.put(None)
 
-    def run(
-        self, work: Callable[[Item], Result], items: Sequence[Item]
-    ) -> Iterator[tuple[int, Result | BaseException]]:
-        """Each item's index with its result, or with what it raised, in the order in which they end."""
-        waiting: queue.SimpleQueue[tuple[int, Item]] = queue.SimpleQueue()
-        results: queue.SimpleQueue[tuple[int, Result | BaseException] | None] = queue.SimpleQueue()
-        for numbered in enumerate(items):
-            waiting.put(numbered)
-
-        def work_off() -> None:
-            while not self._stopped.is_set():
-                try:
-                    index, item = waiting.get_nowait()
-                except queue.Empty:
-                    break
-                try:
-                    results.put((index, work(item)))
-                except BaseException as error:  # it belongs to whoever waits for the result
-                    results.put((index, error))
-            results.put(None)
-
-        threads = min(self._threads, len(items))
-        for number in range(threads):
-            threading.Thread(target=work_off, daemon=True, name=f"crontick-ai-{number}").start()
-        ended = 0
-        while ended < threads:
-            result = results.get()
-            if result is None:
-                ended += 1
-            else:
-                yield result
+    started = min(threads, len(items))
+    for number in range(started):
+        threading.Thread(target=work_off, daemon=True, name=f"crontick-ai-{number}").start()
+    for _ in range(started):
+        while (result := results.get()) is not None:
+            yield result
