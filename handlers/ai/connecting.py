@@ -13,9 +13,9 @@ def connect(settings: AiSettings) -> Service:
     """The service, with its SDK imported only now. Raises `Misconfigured`."""
     provider = settings.ai_provider
     if settings.ai_model is None:
-        raise Misconfigured("AI_MODEL", f"not set; name the model that {provider} shall answer with")
+        raise Misconfigured("AI_MODEL", f"no model is set for {provider}")
     if settings.ai_api_key is None and settings.ai_base_url is None:
-        raise Misconfigured("AI_API_KEY", f"not set; {provider} answers nobody without a key")
+        raise Misconfigured("AI_API_KEY", f"no key is set for {provider}")
     name, service = {
         "openai": ("handlers.ai.openai_service", "OpenAiService"),
         "anthropic": ("handlers.ai.anthropic_service", "AnthropicService"),
@@ -27,7 +27,7 @@ def connect(settings: AiSettings) -> Service:
             raise
         raise Misconfigured(
             "AI_PROVIDER",
-            f"the package for {provider} is not installed; add the extra: uv sync --extra {provider}",
+            f"the package for {provider} is not installed (uv sync --extra {provider})",
         ) from None
     opened: Service = getattr(module, service)(settings, settings.ai_model)
     return opened

@@ -55,7 +55,7 @@ def _gathered(answers: Sequence[Answered], settings: AiSettings) -> Gathered:
     bad = [answered for answered in answers if answered.trouble and answered not in blind]
     if cut and not usable and not refused:
         raise Misconfigured(
-            "AI_MAX_OUTPUT_TOKENS", f"with {settings.ai_max_output_tokens} every answer is cut off; raise it"
+            "AI_MAX_OUTPUT_TOKENS", f"every answer is longer than {settings.ai_max_output_tokens} tokens"
         )
     notes = [
         *([PARTLY_REFUSED] if refused and len(refused) < len(answers) else []),

@@ -105,7 +105,7 @@ def json_of(body: bytes, content_type: str | None) -> dict[str, Any]:
         raise Unusable("the provider's answer is cut off or damaged: it is not JSON")
     raise Misconfigured(
         "AI_BASE_URL",
-        f"what answers there is no AI provider ({kind}, not JSON); check the path, which mostly ends in /v1",
+        f"no AI provider answers at that address, but {kind}; its path mostly ends in /v1",
     )
 
 
@@ -137,9 +137,7 @@ def of_status(response: httpx2.Response, settings: AiSettings) -> Trouble:
     if status == 404:
         return _of_not_found(said, settings)
     if 300 <= status < 400:
-        return Misconfigured(
-            "AI_BASE_URL", f"it answers with a redirect ({status}); use the address behind it"
-        )
+        return Misconfigured("AI_BASE_URL", f"that address leads to another one ({status})")
     if status == 413 or any(words in lowered for words in _TOO_LONG):
         return TooLong(f"the provider answered {status}{_quoted(said)}")
     if any(words in lowered for words in _FILTERED):
@@ -148,14 +146,14 @@ def of_status(response: httpx2.Response, settings: AiSettings) -> Trouble:
         refused = NoPictures if any(words in lowered for words in _NO_PICTURES) else FormRefused
         return refused(f"{status}{_quoted(said)}")
     return Misconfigured(
-        "AI_BASE_URL", f"what answers there does not take our requests ({status}{_quoted(said)})"
+        "AI_BASE_URL", f"what answers at that address does not take our requests ({status}{_quoted(said)})"
     )
 
 
 def _of_not_found(said: str, settings: AiSettings) -> Trouble:
     if "model" in said.lower() or (settings.ai_model or "-") in said:
         return Misconfigured("AI_MODEL", f"the provider has no model {settings.ai_model}{_quoted(said)}")
-    return Misconfigured("AI_BASE_URL", "there is nothing at that address (404); check its path")
+    return Misconfigured("AI_BASE_URL", "there is nothing at that address (404)")
 
 
 def _of_connection(cause: BaseException | None, settings: AiSettings) -> Trouble:

@@ -31,7 +31,7 @@ class Misconfigured(Trouble):
     """Nothing works until an operator changes the setting that it names."""
 
     def __init__(self, setting: str, sentence: str) -> None:
-        super().__init__(f"{setting}: {sentence}")
+        super().__init__(f"{sentence}; check {setting}")
         self.setting = setting
         self.note = f"ai: offline rules instead, {setting} has to be corrected"
 

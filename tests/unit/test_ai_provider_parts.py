@@ -156,7 +156,7 @@ def test_a_text_that_is_too_long_for_the_model_is_halved_as_well(tmp_path: Path,
 
 def test_when_every_answer_is_cut_off_the_setting_is_named(tmp_path: Path, fake: FakeProvider) -> None:
     fake.will(*[says("{", finish="length")] * 50)
-    with pytest.raises(Retry, match="AI_MAX_OUTPUT_TOKENS: with 4000 every answer is cut off"):
+    with pytest.raises(Retry, match="longer than 4000 tokens; check AI_MAX_OUTPUT_TOKENS"):
         analyze(context(tmp_path, settings_for(fake)), file_of(BOOK))
     assert len(fake.requests) <= 2 ** (MAX_SPLITS + 1)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from functions.redact import redact
 from handlers.ai.outcome import PATIENCE_SECONDS
 from handlers.ai.parts import REFUSED
 from handlers.contract import Retry
@@ -98,8 +99,9 @@ def test_what_an_operator_has_to_correct_is_named_without_the_key(
     tmp_path: Path, fake: FakeProvider, protocol: Protocol, setting: str, step: Step
 ) -> None:
     error = retry_after(tmp_path, fake, protocol, step)
-    assert str(error).startswith(f"ai: {setting}: ")
+    assert str(error).endswith(f"; check {setting}")
     assert KEY not in str(error)
+    assert redact(str(error)) == str(error)  # nor what looks like one, of which the log would hide half
     assert error.__cause__ is None  # what the SDK raised has the request in it
 
 
@@ -126,7 +128,7 @@ def test_with_the_offline_fallback_it_is_done_by_rules_at_once_and_says_so(
 def test_a_missing_setting_and_a_place_that_cannot_be_reached_are_named(
     tmp_path: Path, fake: FakeProvider, protocol: Protocol, missing: dict[str, Any], setting: str
 ) -> None:
-    with pytest.raises(Retry, match=f"^ai: {setting}: "):
+    with pytest.raises(Retry, match=f"^ai: .*; check {setting}$"):
         analyze(context(tmp_path, settings_for(fake, protocol, **missing)))
     ctx = context(tmp_path, settings_for(fake, protocol, ai_fallback="offline", **missing))
     deck = cards(ctx)
@@ -140,7 +142,7 @@ def test_a_package_that_is_not_installed_is_named_with_its_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, "anthropic", None)
     monkeypatch.delitem(sys.modules, "handlers.ai.anthropic_service", raising=False)
-    with pytest.raises(Retry, match=r"AI_PROVIDER: .*uv sync --extra anthropic"):
+    with pytest.raises(Retry, match=r"uv sync --extra anthropic.*AI_PROVIDER"):
         analyze(context(tmp_path, settings_for(fake, "anthropic")))
 
 
