@@ -18,6 +18,7 @@ from handlers.ai.clean import clean_text
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024  # an answer of AI_MAX_OUTPUT_TOKENS has some 16 kB
 DEEPEST = 12  # our schema needs 4
+_READ_PER_CHARACTER = 8  # what is removed may be longer than what stays
 TRIES = 20  # braces that may begin the object, in an answer that talks around it
 
 AnswerModel = TypeVar("AnswerModel", bound=Answer)
@@ -49,13 +50,20 @@ def read_answer(text: str, model: type[AnswerModel]) -> AnswerModel:
     raise NoAnswerError(problem)
 
 
-def plain(text: str, source: str, longest: int) -> str:
-    """One line of an answer, cut to `longest` characters; links and tags only where the source has them."""
-    text = _LINK.sub(lambda match: match[0] if match[0] in source else match[1], text)
-    for pattern in (_URL, _TAG):
-        text = pattern.sub(lambda match: match[0] if match[0] in source else " ", text)
-    line = " ".join(text.split())
-    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+class OneLine:
+    """Texts of an answer as single lines; links and tags stay only where the file itself has them."""
+
+    def __init__(self, source: str) -> None:
+        self._of_source = {match[0] for pattern in (_LINK, _URL, _TAG) for match in pattern.finditer(source)}
+
+    def __call__(self, text: str, longest: int) -> str:
+        """The text, cut to `longest` characters."""
+        text = text[: _READ_PER_CHARACTER * longest]
+        text = _LINK.sub(lambda match: match[0] if match[0] in self._of_source else match[1], text)
+        for pattern in (_URL, _TAG):
+            text = pattern.sub(lambda match: match[0] if match[0] in self._of_source else " ", text)
+        line = " ".join(text.split())
+        return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def _cleaned(value: Any, depth: int = 0) -> Any:

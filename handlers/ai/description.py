@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from handlers.ai.answer_text import plain
+from handlers.ai.answer_text import OneLine
 from handlers.ai.answers import FileAnswer
 from handlers.ai.clean import clean_passages
 from handlers.ai.provider import Description, ExtractedFile
@@ -26,15 +26,15 @@ def describe(
 ) -> Description:
     """`whole` is the answer about all of it; the rules fill in what it leaves open."""
     readings = _readings(answers)
-    text = "\n".join(passage.text for passage in (*source.passages, *readings))
+    one_line = OneLine("\n".join(passage.text for passage in (*source.passages, *readings)))
     language = _LANGUAGE.fullmatch((whole.language or "").strip())
     flags = {flag for answer in (*answers, whole) for flag in answer.safety_flags}
     return Description(
-        title=plain(whole.title, text, LONGEST_TITLE) or offline.title,
-        summary=plain(whole.summary, text, LONGEST_SUMMARY) or offline.summary,
+        title=one_line(whole.title, LONGEST_TITLE) or offline.title,
+        summary=one_line(whole.summary, LONGEST_SUMMARY) or offline.summary,
         language=language[1].lower() if language else offline.language,
-        topics=_terms(whole.topics, text, MOST_TOPICS),
-        key_terms=_terms(whole.key_terms, text, MOST_KEY_TERMS),
+        topics=_terms(whole.topics, one_line)[:MOST_TOPICS],
+        key_terms=_terms(whole.key_terms, one_line)[:MOST_KEY_TERMS],
         safety_flags=sorted(flags),
         readings=readings,
         notes=[READ_BY_PROVIDER] if readings else [],
@@ -57,8 +57,8 @@ def _readings(answers: Sequence[FileAnswer]) -> list[Passage]:
     return clean_passages([Passage(text=text.text, page=text.page) for text in texts])
 
 
-def _terms(terms: Sequence[str], text: str, most: int) -> list[str]:
-    return _unique(line for term in terms if (line := plain(term, text, LONGEST_TERM)))[:most]
+def _terms(terms: Sequence[str], one_line: OneLine) -> list[str]:
+    return _unique(line for term in terms if (line := one_line(term, LONGEST_TERM)))
 
 
 def _unique(terms: Iterable[str]) -> list[str]:

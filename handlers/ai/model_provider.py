@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from handlers.ai import prompts
-from handlers.ai.answer_text import plain
+from handlers.ai.answer_text import OneLine
 from handlers.ai.answers import CardAnswer, CardsAnswer, FileAnswer, schema_version
 from handlers.ai.asking import Asker
 from handlers.ai.candidates import ProposedCard
@@ -32,6 +32,7 @@ from handlers.contract import Context
 from handlers.outputs import AiUse, Analysis, Cards, Passage
 
 LONGEST_SIDE = 500  # characters of a card's question or answer, before the gates
+MOST_TAGS = 8
 NOWHERE = Part((0,), ())  # the part of a file that has no text
 
 Result = TypeVar("Result", Description, Cards)
@@ -159,12 +160,12 @@ class ModelProvider:
         gathered = ask_about(parts, prompts.write_cards, asker, self._settings)
         if gathered.is_refused or not gathered.answers:
             return _with_notes(by_rules, [*notes, REFUSED], asker.use)
-        text = "\n".join(passage.text for passage in analysis.content)
+        one_line = OneLine("\n".join(passage.text for passage in analysis.content))
         answers = [
             answered.answer for answered in gathered.answers if isinstance(answered.answer, CardsAnswer)
         ]
         proposals = [card for answer in answers for card in answer.cards]
-        deck = cards_of_proposals([_proposal(card, text) for card in proposals if card], analysis)
+        deck = cards_of_proposals([_proposal(card, one_line) for card in proposals if card], analysis)
         deck = _with_notes(
             deck, [*notes, *gathered.notes], asker.use, provider=self.name, degraded=gathered.degraded
         )
@@ -194,13 +195,13 @@ def _with_notes(
     return deck.model_copy(update=update)
 
 
-def _proposal(card: CardAnswer, text: str) -> ProposedCard:
+def _proposal(card: CardAnswer, one_line: OneLine) -> ProposedCard:
     return ProposedCard(
         type=card.type,
-        front=plain(card.front, text, LONGEST_SIDE),
-        back=plain(card.back, text, LONGEST_SIDE),
-        hint=plain(card.hint, text, LONGEST_SIDE) if card.hint else None,
-        tags=[plain(tag, text, LONGEST_SIDE) for tag in card.tags],
+        front=one_line(card.front, LONGEST_SIDE),
+        back=one_line(card.back, LONGEST_SIDE),
+        hint=one_line(card.hint, LONGEST_SIDE) if card.hint else None,
+        tags=[one_line(tag, LONGEST_SIDE) for tag in card.tags[:MOST_TAGS]],
         quote=card.quote,
         page=card.page,
         time_s=card.time_s,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from handlers.ai.answer_text import NoAnswerError, plain, read_answer
+from handlers.ai.answer_text import NoAnswerError, OneLine, read_answer
 from handlers.ai.answers import Answer, CardsAnswer, FileAnswer, strict_schema
 from handlers.ai.parts import NO_PICTURES
 from handlers.ai.provider import ExtractedFile, Picture
@@ -119,7 +120,16 @@ def test_an_answer_is_clamped_and_cleaned() -> None:
     ],
 )
 def test_links_and_markup_stay_only_where_the_file_has_them(said: str, kept: str) -> None:
-    assert plain(said, "The tag <b> is explained at https://good.example/a here.", 200) == kept
+    one_line = OneLine("The tag <b> is explained at https://good.example/a here.")
+    assert one_line(said, 200) == kept
+
+
+def test_a_long_answer_full_of_links_is_read_in_no_time() -> None:
+    one_line = OneLine("http://a.example " * 100_000)
+    started = time.process_time()
+    for _ in range(600):
+        one_line("see http://b.example now " * 800, 500)
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(
@@ -140,6 +150,17 @@ def test_the_ladder_goes_down_to_what_the_provider_understands_and_stays_there(
     cards(ctx)
     assert [seen.form for seen in fake.requests] == [*asked, asked[-1]]
     assert ("JSON schema" in fake.requests[-1].system) == (asked[-1] != "schema")
+
+
+def test_a_provider_that_ignores_the_schema_is_told_it_in_words_from_then_on(
+    tmp_path: Path, fake: FakeProvider
+) -> None:
+    fake.will(says("It is about cells."), says(ANSWER))
+    ctx = context(tmp_path, settings_for(fake))
+    analyze(ctx)
+    cards(ctx)
+    assert [seen.form for seen in fake.requests] == ["schema", "object", "object"]
+    assert "JSON schema" in fake.requests[2].system
 
 
 def test_anthropic_has_no_rung_between_a_schema_and_none(tmp_path: Path, fake: FakeProvider) -> None:

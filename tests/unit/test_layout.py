@@ -14,11 +14,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HEAVY = (
     "PIL",
+    "anthropic",
     "pyvips",
     "av",
     "cv2",
     "fsrs",
     "genanki",
+    "httpx2",
     "numpy",
     "onnxruntime",
     "openai",
@@ -86,7 +88,9 @@ def test_nothing_imports_the_entry_file_because_the_framework_loads_it_by_path()
     assert offenders == []
 
 
-@pytest.mark.parametrize("module", ["functions.main", "functions.worker"])
+@pytest.mark.parametrize(
+    "module", ["functions.main", "functions.worker", "handlers.analyze_file", "handlers.create_cards"]
+)
 def test_importing_the_function_loads_no_decoder_and_makes_no_client(module: str) -> None:
     program = f"""
 import json, sys
