@@ -14,6 +14,7 @@ import typer
 from functions.cli.demo import demo
 from functions.cli.dispatch import dispatch
 from functions.cli.enqueue import enqueue
+from functions.cli.export import export
 from functions.cli.handler_list import handlers
 from functions.cli.new_handler import new_handler
 from functions.cli.operate import cancel, pause, resume, retry
@@ -69,6 +70,7 @@ app.command(epilog="Example: crontick retry --failed --type create_cards")(retry
 app.command(epilog="Example: crontick cancel 17")(cancel)
 app.command(epilog="Example: crontick reconcile --json")(reconcile)
 app.command(epilog="Example: crontick backfill uploads --priority=-10")(backfill)
+app.command(epilog="Example: crontick export --org demo --format apkg -o demo.apkg")(export)
 app.command(epilog="Example: CRONTICK_HANDLERS=team_jobs crontick handlers --json")(handlers)
 app.command(epilog="Example: crontick new-handler send_digest --folder team_jobs")(new_handler)
 app.command(epilog="Example: crontick reset --yes")(reset)

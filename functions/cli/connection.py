@@ -42,16 +42,18 @@ class Connection:
         *,
         limit: int | None = None,
         present: str | None = None,
+        absent: Sequence[str] = (),
     ) -> Iterator[dict[str, Any]]:
         """The rows whose columns equal the values (or are among them), all pages of them or `limit`.
 
-        The column `present` must not be null. A minus before a column's name in `order` sorts it
-        descending. The order has to be total: pages follow it.
+        The column `present` must not be null, those of `absent` have to be. A minus before a column's name
+        in `order` sorts it descending. The order has to be total: pages follow it.
         """
         offset = 0
         while limit is None or offset < limit:
             size = _PAGE if limit is None else min(_PAGE, limit - offset)
-            page = self._page(table, columns, where, order, present, range(offset, offset + size))
+            place = range(offset, offset + size)
+            page = self._page(table, columns, where, order, present, absent, place)
             yield from page
             if len(page) < size:
                 return
@@ -64,6 +66,7 @@ class Connection:
         where: Mapping[str, Condition],
         order: Sequence[str],
         present: str | None,
+        absent: Sequence[str],
         place: range,
     ) -> list[dict[str, Any]]:
         query = self._client.rest.from_(table).select(columns)
@@ -73,6 +76,8 @@ class Connection:
             )
         if present:
             query = query.not_.is_(present, "null")
+        for column in absent:
+            query = query.is_(column, "null")
         for column in order:
             query = query.order(column.removeprefix("-"), desc=column.startswith("-"))
         try:

@@ -10,8 +10,8 @@ from functions.cli.connection import Connection
 from functions.cli.rows import (
     Analysis,
     Card,
-    Content,
     DeadLetter,
+    ExportedCard,
     FileResult,
     FileStatus,
     JobError,
@@ -24,7 +24,10 @@ from functions.cli.rows import (
 
 _IDS_PER_REQUEST = 100  # keeps the request line short enough for every proxy
 
+_TAKEN_AWAY = ("removed_at", "gone_at")  # null for every card that shows
+
 Model = TypeVar("Model", bound=Row)
+CardRow = TypeVar("CardRow", Card, ExportedCard)
 
 
 def statuses(connection: Connection, file_ids: Iterable[int]) -> dict[int, FileStatus]:
@@ -84,10 +87,9 @@ def put_back(connection: Connection, count: int) -> list[PutBack]:
 def results(connection: Connection, found: Sequence[FileStatus]) -> list[FileResult]:
     """Analysis, thumbnails, cards and times of these files, in their order."""
     ids = [status.file_id for status in found]
-    analyses = _by_file(_of(connection, "file_analyses", Analysis, ids, ["file_id"]))
-    thumbnails = _by_file(_of(connection, "thumbnails", Thumbnail, ids, ["file_id", "width", "id"]))
-    cards = _by_file(_of(connection, "cards", Card, ids, ["file_id", "created_at", "id"]))
-    texts = {row.file_id: row for row in _of(connection, "file_analyses", Content, ids, ["file_id"])}
+    analyses = analyses_of_files(connection, ids)
+    thumbnails = thumbnails_of_files(connection, ids)
+    cards = cards_of_files(connection, Card, ids)
     jobs = _by_file(_of(connection, "jobs", JobRow, ids, ["id"]))
     job_ids = [job.id for of_file in jobs.values() for job in of_file]
     runs: defaultdict[int, list[JobRun]] = defaultdict(list)
@@ -98,7 +100,7 @@ def results(connection: Connection, found: Sequence[FileStatus]) -> list[FileRes
             status=status,
             analysis=next(iter(analyses[status.file_id]), None),
             thumbnails=thumbnails[status.file_id],
-            cards=_in_reading_order(cards[status.file_id], texts.get(status.file_id)),
+            cards=cards[status.file_id],
             jobs=jobs[status.file_id],
             runs={job.id: runs[job.id] for job in jobs[status.file_id]},
         )
@@ -106,19 +108,28 @@ def results(connection: Connection, found: Sequence[FileStatus]) -> list[FileRes
     ]
 
 
-def _in_reading_order(cards: Iterable[Card], content: Content | None) -> list[Card]:
-    """The cards in the order in which a reader of the file meets what they quote."""
-    text = _flat(" ".join(part.text for part in content.content) if content else "")
-
-    def place(card: Card) -> tuple[int, float, int]:
-        found = text.find(_flat(card.source.quote or ""))
-        return card.source.page or 0, card.source.time_s or 0, found if found >= 0 else len(text)
-
-    return sorted(cards, key=place)
+def cards_of_files(
+    connection: Connection, model: type[CardRow], file_ids: Sequence[int]
+) -> defaultdict[int, list[CardRow]]:
+    """The cards of each file in their order, without those that a person or a newer version took away."""
+    order = ["file_id", "position", "id"]
+    return _by_file(_of(connection, "cards", model, file_ids, order, absent=_TAKEN_AWAY))
 
 
-def _flat(text: str) -> str:
-    return " ".join(text.split())
+def thumbnails_of_files(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[Thumbnail]]:
+    """The pictures of each file, the smallest first."""
+    return _by_file(_of(connection, "thumbnails", Thumbnail, ids, ["file_id", "width", "id"]))
+
+
+def analyses_of_files(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[Analysis]]:
+    """The analysis of each file, if there is one."""
+    return _by_file(_of(connection, "file_analyses", Analysis, ids, ["file_id"]))
+
+
+def of_organisation(connection: Connection, org_id: str) -> list[FileStatus]:
+    """The current files of an organisation, by path."""
+    found = connection.rows("file_status", _columns(FileStatus), {"org_id": org_id}, ["path", "file_id"])
+    return [FileStatus.model_validate(row) for row in found]
 
 
 def _of(
@@ -128,10 +139,11 @@ def _of(
     ids: Sequence[int],
     order: Sequence[str],
     column: str = "file_id",
+    absent: Sequence[str] = (),
 ) -> Iterator[Model]:
     for start in range(0, len(ids), _IDS_PER_REQUEST):
         some = ids[start : start + _IDS_PER_REQUEST]
-        for row in connection.rows(table, _columns(model), {column: some}, order):
+        for row in connection.rows(table, _columns(model), {column: some}, order, absent=absent):
             yield model.model_validate(row)
 
 
@@ -139,7 +151,7 @@ def _columns(model: type[Row]) -> str:
     return ",".join(name for name, field in model.model_fields.items() if not field.exclude)
 
 
-FileRow = TypeVar("FileRow", Analysis, Thumbnail, Card, JobRow)
+FileRow = TypeVar("FileRow", Analysis, Thumbnail, Card, ExportedCard, JobRow)
 
 
 def _by_file(rows: Iterable[FileRow]) -> defaultdict[int, list[FileRow]]:

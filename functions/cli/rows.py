@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -79,19 +80,6 @@ class Analysis(Row):
     degraded: bool = False
 
 
-class TextPart(Row):
-    """A stretch of a file's text."""
-
-    text: str = ""
-
-
-class Content(Row):
-    """The text of a row of `file_analyses`: only read to put cards in the order of their quotes."""
-
-    file_id: int
-    content: list[TextPart] = Field(default_factory=list)
-
-
 class Thumbnail(Row):
     """A row of `thumbnails`: where the picture lies."""
 
@@ -121,6 +109,24 @@ class Card(Row):
     tags: list[str] = Field(default_factory=list)
     source: CardSource = CardSource()
     difficulty: float | None = None
+
+
+class ExportedCard(Card):
+    """A row of `cards` with all that leaves the project with it."""
+
+    id: UUID
+    confidence: float | None = None
+    quality: float | None = None
+    position: int = 0
+    edited_at: datetime | None = None
+    fsrs_state: int = 1
+    fsrs_step: int | None = None
+    fsrs_stability: float | None = None
+    fsrs_difficulty: float | None = None
+    due: datetime
+    last_review: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
 
 
 class JobRow(Row):

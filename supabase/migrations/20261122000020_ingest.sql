@@ -153,7 +153,7 @@ comment on column public.cards.gone_at is
   'When its file stopped saying it, for a card that was reviewed: if the file says it again, its reviews still count.';
 comment on column public.cards.fsrs_state is
   'The memory model FSRS: 1 learning, 2 review, 3 relearning. New cards are due at once.';
-comment on column public.cards.updated_at is 'When what it shows or its reviews changed; its place in the deck is not meant.';
+comment on column public.cards.updated_at is 'When its words, its source or its reviews changed; not its place in the deck.';
 comment on table public.cards is 'One set of cards per stored object; a card keeps its id when the file is processed again.';
 create index cards_of_file on public.cards (file_id);
 create index cards_of_org on public.cards (org_id);

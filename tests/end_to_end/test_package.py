@@ -31,6 +31,7 @@ def test_the_wheel_holds_the_function_and_the_handlers_and_nothing_else(tmp_path
     for needed in (
         "functions/main.py",
         "functions/gunicorn.conf.py",
+        "functions/cli/anki.css",
         "functions/cli/report.css",
         "functions/cli/handler.py.jinja",
         "functions/cli/handler_test.py.jinja",

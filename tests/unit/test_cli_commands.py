@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("configured")
 
 def test_every_command_has_help_with_an_example() -> None:
     commands = [command.callback.__name__ for command in app.registered_commands if command.callback]
-    assert len(commands) == len(set(commands)) == 15
+    assert len(commands) == len(set(commands)) == 18
     for name in commands:
         shown = crontick(name, "--help")
         assert shown.exit_code == 0

@@ -99,17 +99,16 @@ def test_sizes_read_well(size: int | None, text: str) -> None:
     assert size_text(size) == text
 
 
-def test_cards_come_in_the_order_in_which_a_reader_meets_what_they_quote(
-    respx_mock: respx.MockRouter,
-) -> None:
-    places = {"later page": (2, "Ice floats"), "second": (1, "It is  cold."), "first": (1, "Ice is water.")}
-    cards = [card(front=front, source={"page": p, "quote": q}) for front, (p, q) in places.items()]
-    content = [{"text": "Ice is\nwater. It is"}, {"text": "cold."}, {"text": "Ice floats"}]
-    analysis = {"file_id": 1, "kind": "pdf", "content": content}
-    respx_mock.get(f"{URL}/rest/v1/cards").respond(json=[one.model_dump(mode="json") for one in cards])
-    respx_mock.get(f"{URL}/rest/v1/file_analyses").respond(json=[analysis])
-    for table in ("thumbnails", "jobs"):
+def test_cards_come_in_their_order_without_those_that_were_taken_away(respx_mock: respx.MockRouter) -> None:
+    cards = [card(front=front) for front in ("first", "second")]
+    asked = respx_mock.get(f"{URL}/rest/v1/cards").respond(
+        json=[one.model_dump(mode="json") for one in cards]
+    )
+    for table in TABLES:
         respx_mock.get(f"{URL}/rest/v1/{table}").respond(json=[])
     with connect(URL, "sb_secret_x") as supabase:
         (found,) = files.results(supabase, [file_status()])
-    assert [one.front for one in found.cards] == ["first", "second", "later page"]
+    assert [one.front for one in found.cards] == ["first", "second"]
+    query = asked.calls.last.request.url.params
+    assert (query["removed_at"], query["gone_at"]) == ("is.null", "is.null")
+    assert query["order"] == "file_id.asc,position.asc,id.asc"
