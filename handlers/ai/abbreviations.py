@@ -43,18 +43,21 @@ def _crosses_clause(words: Sequence[str]) -> bool:
 
 def _spells(parts: Sequence[str], letters: Sequence[str]) -> bool:
     """Every full word gives its first letter; letters in between may come from inside a word (DNA)."""
-    position = 0
-    for index, part in enumerate(parts):
-        if position < len(letters) and part[0] == letters[position]:
-            still_needed = sum(word not in LINK_WORDS for word in parts[index + 1 :])
-            position = _take_inner_letters(part[1:], letters, position + 1, len(letters) - still_needed)
-        elif part not in LINK_WORDS:
-            return False
-    return bool(parts) and position == len(letters)
+    if not parts or not letters:
+        return not letters and all(part in LINK_WORDS for part in parts)
+    part, rest = parts[0], parts[1:]
+    if part in LINK_WORDS and _spells(rest, letters):
+        return True
+    if part[0] != letters[0]:
+        return False
+    # As few letters from inside as possible: "messenger ribonucleic acid" has an r in its first word too.
+    return any(_spells(rest, letters[taken:]) for taken in _letters_taken(part, letters))
 
 
-def _take_inner_letters(rest: str, letters: Sequence[str], position: int, limit: int) -> int:
-    while position < limit and letters[position] in rest:
-        rest = rest[rest.index(letters[position]) + 1 :]
-        position += 1
-    return position
+def _letters_taken(part: str, letters: Sequence[str]) -> Iterator[int]:
+    """How many of the letters a word can give, in their order, beginning with its first one."""
+    place, taken = 1, 1
+    yield taken
+    while taken < len(letters) and (found := part.find(letters[taken], place)) >= 0:
+        place, taken = found + 1, taken + 1
+        yield taken

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from handlers.ai.grammars import Grammar
@@ -96,3 +97,11 @@ def ask(template: str, subject: str) -> str:
     """The question with the subject in its place; French elides "que" before a vowel."""
     question = template.format(subject)
     return re.sub(r"\b(Q|q)ue (?=[aeiouyhéèêâîôûAEIOUÉÈ])", r"\1u'", question)
+
+
+def describes(words: Sequence[str], grammar: Grammar) -> bool:
+    """ "Organelles that ..." defines; "counted apart, so that ..." does not."""
+    if words[0].lower() in grammar.prepositions:
+        return False
+    pairs = pairwise(words[:6])
+    return any(word.lower() in grammar.relatives and before != "so" for before, word in pairs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from handlers.ai.candidates import GAP, Candidate, Casing, ask
+from handlers.ai.candidates import GAP, Candidate, Casing, ask, describes
 from handlers.ai.grammars import Grammar, grammar_of
 from handlers.ai.languages import stop_words, word_set
 from handlers.ai.structure import Sentence
@@ -22,8 +22,8 @@ _LABELS = word_set(
     section page date author authors by time question answer q a step hint remember important
     attention see version email tel phone url contact instructor course copyright license http https
     www goal goals todo summary conclusion reading readings references homework exercise objective
-    objectives agenda today topic topics title keywords hinweis beispiel quelle quellen abbildung
-    abb tabelle kapitel seite datum autor frage antwort achtung wichtig merke ziel zusammenfassung
+    objectives agenda today tomorrow next last week topic topics title keywords hinweis beispiel quelle
+    quellen abbildung abb tabelle kapitel seite datum autor frage antwort achtung wichtig merke ziel zusammenfassung
     thema remarque exemple tableau chapitre auteur attention objectif résumé sujet nota ejemplo
     fuente figura tabla capítulo página fecha pregunta respuesta objetivo resumen tema
     """
@@ -84,8 +84,7 @@ def _entry_question(term: str, definition: str, language: str | None, casing: Ca
         return None
     first = meaning[0].lower()
     opens = first in grammar.openers or first.startswith(("l'", "l’"))
-    described = {word.lower().strip(",.;") for word in meaning[:4]}
-    if not opens and (not meaning[0][0].islower() or grammar.concepts.isdisjoint(described)):
+    if not opens and not _reads_like_a_definition(meaning, grammar):
         return None
     if first in grammar.prepositions or first in stop_words(language) - grammar.openers:
         return None
@@ -93,7 +92,28 @@ def _entry_question(term: str, definition: str, language: str | None, casing: Ca
     subject = casing.natural(term, grammar, definition)
     if is_plural:
         return ask(grammar.what_are, subject)
-    return ask(grammar.what_is, casing.article(subject, grammar, definition) + subject)
+    article = casing.article(subject, grammar, definition)
+    if not article and _may_lack_article(term, meaning, grammar):
+        return ask(grammar.what_is, f"“{term}”")
+    return ask(grammar.what_is, article + subject)
+
+
+def _reads_like_a_definition(meaning: Sequence[str], grammar: Grammar) -> bool:
+    if not meaning[0][0].islower():
+        return False
+    described = {word.lower().strip(",.;") for word in meaning[:4]}
+    return not grammar.concepts.isdisjoint(described) or describes(meaning, grammar)
+
+
+def _may_lack_article(term: str, meaning: Sequence[str], grammar: Grammar) -> bool:
+    """Whether "What is isthmus?" may be wrong: a thing that can be counted, and no name. Quotes ask for the word."""
+    words = term.split()
+    is_name = len(words) > 1 and all(word[0].isupper() for word in words)
+    if not grammar.countable or is_name or words[0].lower() in grammar.articles or term.isupper():
+        return False
+    described = {word.lower().strip(",.;") for word in meaning[:4]}
+    is_mass = not grammar.concepts.isdisjoint(described)
+    return meaning[0].lower() in ("a", "an") or not is_mass
 
 
 def _is_plural(last_word: str, meaning: Sequence[str], grammar: Grammar) -> bool:

@@ -28,6 +28,7 @@ _DATE = re.compile(
     rf"|\b(?:{_MONTH})\s(?:de\s)?{_YEAR}\b"
     rf"|\b\d{{1,2}}(?:st|nd|rd|th)\scentur(?:y|ies)\b"
     rf"|\b\d{{1,4}}\s(?:BC|AD|BCE|CE|v\. ?Chr\.|n\. ?Chr\.|av\. J\.-C\.|a\. ?C\.)"
+    r"|\b(?:AD|CE)\s\d{1,4}\b"
     rf"|\b{_YEAR}\s?[–-]\s?(?:{_YEAR}|\d{{2}})\b|\b{_YEAR}\b(?![.,]\d|\s?(?:%|°|km|kg|metres|meters))",
     re.I,
 )

@@ -81,7 +81,7 @@ def choose(
     limit = _limit(passed, len(grounds.split()))
     kept: list[_Kept] = []
     for index, card in sorted(enumerate(passed), key=lambda numbered: _worth(numbered[1])):
-        entry = _entry(index, card)
+        entry = _entry(index, card, language)
         if any(_asks_the_same(entry, other) for other in kept):
             dropped["duplicate"] += 1
         elif len(kept) == limit:
@@ -123,29 +123,36 @@ def _gives_words_away(said: Sequence[str], wanted: Sequence[str], language: str 
 
 
 def _limit(passed: Sequence[Graded], words: int) -> int:
-    """Few cards for little prose; what its writer noted as "Term: definition" is a card already."""
-    written = {
-        normalise(card.candidate.front): len(card.candidate.sentence.text.split())
+    """Few cards for little prose; what its writer defined, in a list or in a sentence, is a card already."""
+    defined = {
+        normalise(card.candidate.front): card.candidate.sentence.text
         for card in passed
-        if is_written_card(card.candidate)
+        if _is_defined(card.candidate)
     }
-    prose_words = words - sum(written.values())
-    return max(1, min(LONGEST_DECK, len(written) + math.ceil(prose_words / WORDS_PER_CARD)))
+    prose_words = words - sum(len(text.split()) for text in set(defined.values()))
+    return max(1, min(LONGEST_DECK, len(defined) + math.ceil(prose_words / WORDS_PER_CARD)))
 
 
-def _worth(card: Graded) -> tuple[bool, float]:
-    return not is_written_card(card.candidate), -card.quality
+def _is_defined(candidate: Candidate) -> bool:
+    return candidate.rule in ("definition", "abbreviation") or is_written_card(candidate)
 
 
-def _entry(index: int, card: Graded) -> _Kept:
+def _worth(card: Graded) -> tuple[bool, bool, float]:
+    candidate = card.candidate
+    return not is_written_card(candidate), not _is_defined(candidate), -card.quality
+
+
+def _entry(index: int, card: Graded, language: str | None) -> _Kept:
     front, candidate = normalise(card.candidate.front), card.candidate
+    words = frozenset(front.split()) - grammar_of(language).articles
     fact = (normalise(candidate.back), normalise(candidate.sentence.text))
-    return _Kept(index, card, frozenset(front.split()), numbers(front), fact)
+    return _Kept(index, card, words, numbers(front), fact)
 
 
 def _asks_the_same(one: _Kept, other: _Kept) -> bool:
-    """The same words, the same numbers among them; or the same answer out of the same sentence."""
-    if one.fact == other.fact:
+    """The same words but for articles, the same numbers among them; or the same answer out of the same sentence."""
+    (answer, quote), (other_answer, other_quote) = one.fact, other.fact
+    if answer == other_answer and (quote in other_quote or other_quote in quote):
         return True
     return one.numbers == other.numbers and similarity(one.words, other.words) >= SIMILAR
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from handlers.ai.abbreviations import LINK_WORDS, find_abbreviations
 from handlers.ai.candidates import (
@@ -28,11 +27,14 @@ from handlers.ai.candidates import (
     Candidate,
     Casing,
     ask,
+    describes,
 )
 from handlers.ai.card_entries import find_entry
+from handlers.ai.card_sentences import leaves_pronoun_open
 from handlers.ai.grammars import Grammar, grammar_of
 from handlers.ai.structure import Sentence
 
+_SHORT_FORM = re.compile(r"\([^()\s]{2,12}\)")
 _INDEFINITE = frozenset({"a", "an", "ein", "eine", "un", "une", "una"})
 _CLAUSE_CUT = re.compile(
     r"(?:;|\s[-–—]\s|, (?:which|but|so|although|though|because|while|whereas|where"
@@ -64,7 +66,7 @@ def _definition(sentence: Sentence, grammar: Grammar, casing: Casing) -> Iterato
         )
         if verb is None:
             continue
-        subject = _subject(words[:index], grammar)
+        subject = _subject(_without_short_form(words[:index]), grammar)
         answer = _meaning(words[index + len(verb.split()) :], verb, grammar)
         if subject and answer:
             asks_who = verb in grammar.who and _is_person(subject, answer, grammar)
@@ -106,19 +108,16 @@ def _meaning(words: Sequence[str], verb: str, grammar: Grammar) -> str | None:
         or " " in verb
         or verb in ("means", "denotes")
     )
-    if not opens and not _describes(kept, grammar):
+    if not opens and not describes(kept, grammar):
         return None
     if {word.lower().strip(",") for word in kept[:2]} & grammar.empty:
         return None
-    return text.strip(" ,")
+    return None if leaves_pronoun_open(text) else text.strip(" ,")
 
 
-def _describes(words: Sequence[str], grammar: Grammar) -> bool:
-    """ "Organelles that ..." defines; "counted apart, so that ..." does not."""
-    if words[0].lower() in grammar.prepositions:
-        return False
-    pairs = pairwise(words[:6])
-    return any(word.lower() in grammar.relatives and before != "so" for before, word in pairs)
+def _without_short_form(words: Sequence[str]) -> Sequence[str]:
+    """ "Adenosine triphosphate (ATP)" is asked for by its name; its short form has a card of its own."""
+    return words[:-1] if len(words) > 1 and _SHORT_FORM.fullmatch(words[-1]) else words
 
 
 def _is_person(subject: str, answer: str, grammar: Grammar) -> bool:
@@ -128,6 +127,8 @@ def _is_person(subject: str, answer: str, grammar: Grammar) -> bool:
     ):
         return False
     described = [word.lower().strip(",.") for word in answer.split()[:8]]
+    if described[1:] and "who" in described:
+        return True
     return any(
         word == person or (len(person) > 5 and word.endswith(person))
         for word in described

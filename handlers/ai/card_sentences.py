@@ -17,6 +17,9 @@ from handlers.ai.sentences import points_away
 SENTENCE_WORDS = range(5, 41)
 PERSONS = word_set("he she him er ihn ihm él ella")
 THINGS = word_set("it they them es sie ils elles ellos ellas")
+OBJECTS = PERSONS | THINGS | word_set("her us you lui leur lo la les")
+SHORT_MEANING = 6  # words: a longer one mostly names what its last pronoun stands for
+LONGEST_PLACE = 7  # words up to the pronoun
 _NO_THINGS = word_set("does is was has as its this thus perhaps always")  # end like a plural
 _DEMONSTRATIVES = word_set(
     "this these those dies diese dieser dieses diesem diesen cette ces esto estos estas"
@@ -67,16 +70,37 @@ def _is_complete(candidate: Candidate, grammar: Grammar, words: Sequence[str]) -
 
 def _has_lone_pronoun(text: str, grammar: Grammar) -> bool:
     """Whether the first pronoun comes before anything it could stand for ("In 1804 he ...")."""
-    tokens = WORD.findall(text)
+    tokens, no_names = WORD.findall(text), grammar.months | grammar.leans_back
     for index, token in enumerate(tokens):
         pronoun = token.lower()
         if pronoun in PERSONS or pronoun in THINGS:
+            if _is_subject_after_place(text, tokens[: index + 1], grammar):
+                return True
             before = [word for word in tokens[:index] if word.lower() not in grammar.prepositions]
-            named = any(word[0].isupper() and word.lower() not in grammar.months for word in before)
-            thing = any(_is_thing(word.lower(), grammar) for word in before)
+            named = any(word[0].isupper() and word.lower() not in no_names for word in before)
+            thing = any(_is_thing(before, at, grammar) for at in range(len(before)))
             return not (named if pronoun in PERSONS or not grammar.lowercase_nouns else thing)
     return False
 
 
-def _is_thing(word: str, grammar: Grammar) -> bool:
-    return word in grammar.articles or (word.endswith("s") and word not in _NO_THINGS)
+def _is_subject_after_place(text: str, tokens: Sequence[str], grammar: Grammar) -> bool:
+    """ "In a mature cell it fills ...": what a time or place names is not what the pronoun stands for."""
+    if len(tokens) < 2 or len(tokens) > LONGEST_PLACE or tokens[0].lower() not in grammar.prepositions:
+        return False
+    comma, here = text.find(","), text.find(f" {tokens[-1]} ")
+    return comma < 0 or comma > here or text[comma + 1 : here + 1].strip() == ""
+
+
+def _is_thing(words: Sequence[str], at: int, grammar: Grammar) -> bool:
+    """An article or a plural; the s of "Jacques Piccard" makes none."""
+    word, following = words[at], words[at + 1 : at + 2]
+    if word.lower() in grammar.articles:
+        return True
+    is_name = word[0].isupper() and (at > 0 or any(after[0].isupper() for after in following))
+    return word.endswith("s") and word.lower() not in _NO_THINGS and not is_name
+
+
+def leaves_pronoun_open(meaning: str) -> bool:
+    """ "The engineer who built it": the definition ends with what only the sentence before can tell."""
+    words = [word.lower() for word in WORD.findall(meaning)]
+    return 0 < len(words) <= SHORT_MEANING and words[-1] in OBJECTS and "and" not in words

@@ -17,7 +17,12 @@ _BOUNDARY = re.compile(  # an end mark, space, then a capital or digit
 _POINTS_AWAY = re.compile(
     r"\b(?:(?:see|as|shown|described|mentioned|listed|discussed|the) (?:above|below|also|shown)"
     r"|(?:above|below)[.:]?$|the (?:former|latter|following)|respectively|et al|of (?:it|them|these|those|this)"
-    r"|and (?:this|these|those|that)|siehe|oben|unten|ci-dessus|ci-dessous|véase|https?:|www\.)\b",
+    r"|and (?:this|these|those|that)"
+    r"|(?:years?|months?|weeks?|days?|decades?|centuries) (?:earlier|later|before|afterwards|ago)"
+    r"|(?:Jahre|Jahren|Monate|Tage|Jahrhunderte) (?:später|zuvor|vorher|danach)"
+    r"|(?:ans|années|mois|jours|siècles) (?:plus tôt|plus tard|après|avant)"
+    r"|(?:años|meses|días|siglos) (?:antes|después|más tarde)"
+    r"|siehe|oben|unten|ci-dessus|ci-dessous|véase|https?:|www\.)\b",
     re.I,
 )
 _LAST_WORD = re.compile(r"[^\s(\[\"'“„«]{1,20}$")

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import respx
-from handlers.ai.ladder import forget_places
 
 from functions.cli import connection
 from functions.job_queue import JobQueue
 from functions.settings import variables
 from handlers.ai import recognition
+from handlers.ai.ladder import forget_places
 from tests.fixtures.fake_openai import FakeProvider
 from tests.unit import cli_calls
 from tests.unit.ai_support import PROTOCOLS, Protocol

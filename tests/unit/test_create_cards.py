@@ -32,7 +32,7 @@ def test_an_uploaded_note_ends_as_cards_with_their_source(tmp_path: Path) -> Non
     deck = cards_of(tmp_path, "chemistry.md", note)
     assert {card.front: card.back for card in deck.cards} == {
         "What is an acid?": "a substance that gives protons to another one",
-        "What is Base?": "a proton acceptor",
+        "What is “Base”?": "a proton acceptor",
     }
     assert deck.cards[0].source.quote == "An acid is a substance that gives protons to another one."
     assert deck.cards[0].tags == ["chemistry"]

@@ -28,7 +28,8 @@ ENGLISH = Grammar(
             engineer inventor explorer author writer poet composer musician painter artist architect
             politician statesman president minister chancellor king queen emperor empress prince
             princess officer physician doctor economist historian monk priest pope lawyer soldier
-            activist programmer leader
+            activist programmer leader goldsmith printer merchant sailor surgeon teacher judge general
+            admiral captain astronaut architect sculptor bishop saint pharaoh psychologist geologist
             """
         )
     ),
