@@ -1,8 +1,8 @@
 -- Automated processing: paste this whole file into the SQL editor and run it. It is safe to run again.
 --
 -- Needs: the migrations of supabase/migrations (`supabase db push`). Runs as role postgres; needs no superuser.
--- Does:  installs pg_cron and http, schedules the tick and the maintenance (old jobs, alerts, recurring jobs), and ends in
---        a table that says what is still missing.
+-- Does:  installs pg_cron and http, schedules the tick and the maintenance (old jobs, pictures of deleted files, alerts,
+--        recurring jobs), and ends in a table that says what is still missing.
 --
 -- To change how much is processed, edit the call of schedule_cron_tick below and run the file again:
 --   schedule    '* * * * *' every minute; '*/5 * * * *' every five; '30 seconds' (pg_cron 1.5 or newer)

@@ -9,6 +9,8 @@ language sql immutable security definer set search_path = '' as $$
     ('crontick-prune', '17 * * * *', 'select public.prune_jobs(50000)', 'public.prune_jobs(integer)'),
     ('crontick-alerts', '*/5 * * * *', 'select public.check_alerts()', 'public.check_alerts()'),
     ('crontick-cron-tasks', '* * * * *', 'select public.enqueue_cron_tasks()', 'public.enqueue_cron_tasks()'),
+    ('crontick-prune-storage', '3-59/10 * * * *', 'select public.enqueue_prune_storage()',
+      'public.enqueue_prune_storage(integer)'),
     ('crontick-reconcile', '6-59/10 * * * *', 'select public.reconcile_files(5000)',
       'public.reconcile_files(integer, boolean)')
 $$;

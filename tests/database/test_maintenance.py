@@ -22,6 +22,7 @@ def test_maintenance_is_scheduled_off_the_full_hour_and_removed_again(queue: Que
     assert found["crontick-alerts"] == "*/5 * * * *"
     assert found["crontick-cron-tasks"] == "* * * * *"
     assert found["crontick-reconcile"] == "6-59/10 * * * *"
+    assert found["crontick-prune-storage"] == "3-59/10 * * * *"
 
     queue.call("unschedule_maintenance")
     assert list(schedules(queue)) == ["theirs"]

@@ -280,3 +280,11 @@ def test_any_json_can_be_sent(receiver: Receiver) -> None:
         call(receiver, body=body)
 
     assert [json.loads(sent) for _, _, sent in receiver.got] == bodies
+
+
+def test_a_proxy_of_the_environment_does_not_get_to_see_it(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+
+    assert call(receiver).status == 204

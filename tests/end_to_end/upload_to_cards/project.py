@@ -118,11 +118,10 @@ class Project:
 
     def clear(self) -> None:
         """An empty queue for the next test; the schema and the buckets stay."""
-        objects = [
-            row["name"] for row in self.rows("select name from storage.objects where bucket_id = 'ingest'")
-        ]
-        if objects:
-            self.client.storage.from_("ingest").remove(objects)
+        for bucket in ("ingest", "thumbnails"):
+            found = self.rows("select name from storage.objects where bucket_id = %s", bucket)
+            if found:
+                self.client.storage.from_(bucket).remove([row["name"] for row in found])
         self.database.execute(
             "truncate public.jobs, public.job_parents, public.job_runs, public.ingested_files, public.ingest_failures, "
             "public.file_analyses, public.thumbnails, public.cards, public.cron_tasks, public.content_results, "
