@@ -14,7 +14,7 @@ begin
     when o.name ~ '^[^/]+/[0-9]{1,18}/[^/]+/' then split_part(o.name, '/', 2)::bigint end
   where o.id = any (object_ids) and o.bucket_id = 'thumbnails'
     -- What others keep in this bucket is theirs.
-    and o.name ~ '^[^/]+/[0-9]{1,18}/[^/]+/[^/]+$' and o.name !~ '(^|/)\.{0,2}(/|$)'
+    and o.name ~ '^[^/]+/[0-9]{1,18}/[^/]+/[^/]+$' and not string_to_array(o.name, '/') && '{.,..}'
     and btrim(split_part(o.name, '/', 1)) <> '' and length(split_part(o.name, '/', 1)) <= 256
     and case
       when f.org_id = split_part(o.name, '/', 1) and f.version = split_part(o.name, '/', 3)
