@@ -22,6 +22,7 @@ from handlers.contract import Reject, Retry
 _MEGABYTE = 1_000_000
 _CHUNK_BYTES = 256 * 1024
 _BAD_PATH = "not a valid url component"  # it decodes a path twice, so a lone % in a name is beyond it
+_REMOVED_AT_ONCE = 1000  # more than that Storage refuses, as it does none
 
 
 class ObjectStore:
@@ -52,10 +53,12 @@ class ObjectStore:
         """Removes objects, those that are there; some of them may be gone when it fails."""
         for path in paths:
             _check_place(bucket, path)
-        with _reaching_storage():
-            response = self._client.remove(bucket, paths)
-        if not response.is_success:
-            _refused(*_status(response), f"removing {len(paths)} objects from {bucket}")
+        for start in range(0, len(paths), _REMOVED_AT_ONCE):
+            some = paths[start : start + _REMOVED_AT_ONCE]
+            with _reaching_storage():
+                response = self._client.remove(bucket, some)
+            if not response.is_success:
+                _refused(*_status(response), f"removing {len(some)} objects from {bucket}")
 
     def check_size(self, size: int, max_bytes: int | None) -> None:
         """Raises `Reject` for a file that was read before and has more bytes than somebody wants of it."""

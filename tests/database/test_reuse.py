@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.database.queue import Queue, Row, result_of
 
@@ -145,3 +146,45 @@ def test_two_calls_that_store_the_same_contents_in_opposite_orders_do_not_wait_i
 
         assert verdicts == {"ok"}
     assert admin.execute("select count(*) from public.content_results").fetchone() == (40,)
+
+
+def keep(queue: Queue, output: Any, **asked: Any) -> None:
+    key = {"org_id": "acme", "type": "count_words", "content_sha256": SHA, "handler_version": "kept"} | asked
+    queue.call("keep_content_result", output=Jsonb(output), job_id=17, **key)
+
+
+def test_a_value_is_kept_before_its_job_has_ended_and_the_first_one_stays(
+    queue: Queue, other_worker: Queue
+) -> None:
+    queue.enqueue()
+    job = queue.claim_one()
+    keep(queue, {"text": "first"})
+    keep(other_worker, {"text": "second"})
+    queue.resolve_one(job, "failed", error="it cannot be done")
+
+    assert find(queue, handler_version="kept") == {"job_id": 17, "output": {"text": "first"}}
+    assert find(queue) is None
+    assert find(queue, handler_version="kept", org_id="globex") is None
+
+
+def test_kept_values_that_nobody_asks_for_are_pruned(queue: Queue) -> None:
+    keep(queue, 1)
+    keep(queue, 2, content_sha256="b" * 64)
+    queue.rows("update public.content_results set used_at = now() - interval '91 days' where true")
+    find(queue, handler_version="kept")
+
+    assert queue.call("prune_jobs")["content_results"] == 1
+    assert find(queue, handler_version="kept") == {"job_id": 17, "output": 1}
+
+
+def test_a_key_that_is_no_hash_is_refused(queue: Queue) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        keep(queue, 1, content_sha256="model-1 page 3")
+
+
+@pytest.mark.parametrize("role", ["anon", "authenticated"])
+def test_only_the_service_keeps_values(queue: Queue, admin: psycopg.Connection[Any], role: str) -> None:
+    with admin.transaction():
+        admin.execute(f"set local role {role}".encode())
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), admin.transaction():
+            admin.execute("select public.keep_content_result('acme', 'x', repeat('a', 64), 'kept', '1', 1)")

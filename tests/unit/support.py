@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from functions.context import JobContext
-from functions.kept_values import ContentResults
+from functions.kept_values import ContentResults, KeptValues
 from functions.object_store import ObjectStore
 from functions.queue_rows import ClaimedJob
 from functions.runner import Runner
@@ -74,9 +74,10 @@ def runner_for(
     store: ObjectStore | None = None,
     sandbox: FakeSandbox | None = None,
     known: ContentResults | None = None,
+    **options: Any,
 ) -> Runner:
     store = store or ObjectStore(client(), max_bytes=1_000_000)
-    return Runner(FakeRegistry(work=handler), store, sandbox or FakeSandbox(), clock, known=known)
+    return Runner(FakeRegistry(work=handler), store, sandbox or FakeSandbox(), clock, known=known, **options)
 
 
 def context_for(
@@ -85,6 +86,7 @@ def context_for(
     clock: FakeClock | None = None,
     store: ObjectStore | None = None,
     sandbox: FakeSandbox | None = None,
+    kept: KeptValues | None = None,
 ) -> JobContext:
     clock = clock or FakeClock()
     return JobContext(
@@ -95,6 +97,7 @@ def context_for(
         deadline=clock.now() + 60,
         settings=HandlerSettings(),
         max_attempts=job.max_attempts,
+        kept=kept,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,8 +141,9 @@ def test_an_upload_overwrites_and_says_what_it_is(storage: respx.MockRouter, con
         lambda context, path: context.download("ingest", path),
         lambda context, path: context.download_to_file("ingest", path),
         lambda context, path: context.upload("ingest", path, b"x", "text/plain"),
+        lambda context, path: context.remove("ingest", ["acme/a", path]),
     ],
-    ids=["download", "download_to_file", "upload"],
+    ids=["download", "download_to_file", "upload", "remove"],
 )
 def test_a_path_that_could_lead_into_another_organisations_folder_is_refused_unsent(
     call: Any, path: str, context: JobContext
@@ -193,6 +195,38 @@ def test_trouble_when_writing_is_said_as_an_outcome(
     storage.post("/storage/v1/object/thumbnails/a/b").mock(side_effect=[trouble])
     with pytest.raises(outcome):
         context.upload("thumbnails", "a/b", b"x", "image/webp")
+
+
+def test_objects_are_removed_in_one_call_and_those_that_are_gone_do_no_harm(
+    storage: respx.MockRouter, context: JobContext
+) -> None:
+    route = storage.delete("/storage/v1/object/thumbnails").respond(json=[])
+    context.remove("thumbnails", ["acme/1/a.webp", "acme/ü%2f.webp"])
+
+    (call,) = route.calls
+    assert json.loads(call.request.content) == {"prefixes": ["acme/1/a.webp", "acme/ü%2f.webp"]}
+    assert call.request.headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_many_objects_are_removed_in_calls_that_storage_takes(
+    storage: respx.MockRouter, context: JobContext
+) -> None:
+    route = storage.delete("/storage/v1/object/thumbnails").respond(json=[])
+    context.remove("thumbnails", [f"acme/{number}" for number in range(2001)])
+    context.remove("thumbnails", [])
+
+    sent = [json.loads(call.request.content)["prefixes"] for call in route.calls]
+    assert [len(prefixes) for prefixes in sent] == [1000, 1000, 1]
+    assert sent[2] == ["acme/2000"]
+
+
+@pytest.mark.parametrize("trouble", [httpx.Response(500, text="oops"), httpx.ReadTimeout("slow")], ids=repr)
+def test_trouble_when_removing_is_tried_again(
+    trouble: Any, storage: respx.MockRouter, context: JobContext
+) -> None:
+    storage.delete("/storage/v1/object/thumbnails").mock(side_effect=[trouble])
+    with pytest.raises(Retry):
+        context.remove("thumbnails", ["acme/1/a.webp"])
 
 
 def test_decoding_gets_the_seconds_that_are_left(tmp_path: Path) -> None:
@@ -250,9 +284,22 @@ def test_progress_is_bounded_and_taken_once() -> None:
         lambda context: context.download("a", "b"),
         lambda context: context.download_to_file("a", "b"),
         lambda context: context.upload("a", "b", b"", "text/plain"),
+        lambda context: context.remove("a", ["b"]),
+        lambda context: context.recall("key"),
+        lambda context: context.keep("key", 1),
         lambda context: context.decode("handlers.media.image:facts", Path()),
     ],
-    ids=["progress", "seconds_left", "download", "download_to_file", "upload", "decode"],
+    ids=[
+        "progress",
+        "seconds_left",
+        "download",
+        "download_to_file",
+        "upload",
+        "remove",
+        "recall",
+        "keep",
+        "decode",
+    ],
 )
 def test_an_abandoned_job_hears_of_it_at_its_next_call(call: Any) -> None:
     context = context_for(claimed())

@@ -86,3 +86,16 @@ def test_a_stored_result_is_asked_for_by_its_content(
         "content_sha256": "00ff",
         "handler_version": "1 offline",
     }
+
+
+def test_a_value_is_kept_at_once_with_the_job_that_found_it(rest: respx.MockRouter, queue: JobQueue) -> None:
+    route = rest.post("/rest/v1/rpc/keep_content_result").respond(204)
+    queue.keep_content_result("acme", "analyze_file", "00ff", "kept", {"text": None}, 17)
+    assert sent(route) == {
+        "org_id": "acme",
+        "type": "analyze_file",
+        "content_sha256": "00ff",
+        "handler_version": "kept",
+        "output": {"text": None},
+        "job_id": 17,
+    }
