@@ -20,8 +20,18 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 APPLICATION = "functions_framework:create_app(target='cron_tick', source='functions/main.py')"
 START_SECONDS = 60.0
 # Of the caller's environment the function sees the system's part and its own tuning, never other keys.
-SYSTEM_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH")
-TUNING_PREFIXES = ("JOB_MAX_", "JOB_QUEUE_BACKEND", "LOG_LEVEL", "TICK_", "LEASE_", "SHUTDOWN_", "MAX_")
+SYSTEM_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH")
+TUNING_PREFIXES = (
+    "CRONTICK_HANDLERS",
+    "JOB_MAX_",
+    "JOB_QUEUE_BACKEND",
+    "LEASE_",
+    "LOG_LEVEL",
+    "MAX_",
+    "SHUTDOWN_",
+    "TICK_",
+    "WEBHOOK_",
+)
 
 
 @contextmanager
