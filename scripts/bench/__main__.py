@@ -17,12 +17,15 @@ from scripts.bench.direct import direct
 from scripts.bench.enqueue import enqueue
 from scripts.bench.fair import fair
 from scripts.bench.idle import idle
+from scripts.bench.imports import imports
+from scripts.bench.memory import memory
 from scripts.bench.options import FULL, QUICK, Options
 from scripts.bench.progress import Progress
 from scripts.bench.rows import Row
 from scripts.bench.snapshot import snapshot
 from scripts.bench.stand import Stand, default_leg, running_stand
 from scripts.bench.throughput import throughput
+from scripts.bench.thumbnails import thumbnails
 from scripts.bench.wal import wal
 from scripts.local_supabase.__main__ import keep_this_machine_off_proxies
 from scripts.local_supabase.errors import LocalSupabaseError
@@ -37,6 +40,9 @@ BENCHMARKS: Mapping[str, Callable[[Stand], list[Row]]] = {
     "idle": idle,
     "enqueue": enqueue,
     "snapshot": snapshot,
+    "thumbnails": thumbnails,
+    "memory": memory,
+    "imports": imports,
 }
 OUT = Path(__file__).resolve().parents[2] / ".local" / "bench"
 

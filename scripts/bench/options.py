@@ -11,7 +11,7 @@ from scripts.local_supabase.leg import Leg
 
 @dataclass(frozen=True)
 class Sizes:
-    """Jobs and repetitions; seconds for `snapshot_seconds`."""
+    """Jobs and repetitions; seconds for `snapshot_seconds`, pixels for widths."""
 
     repetitions: int
     jobs: int
@@ -21,6 +21,10 @@ class Sizes:
     fair_jobs: int
     idle_calls: int
     snapshot_seconds: float
+    photos: int
+    photo_width: int
+    large_width: int
+    imports: int
 
 
 FULL = Sizes(
@@ -32,6 +36,10 @@ FULL = Sizes(
     fair_jobs=300_000,
     idle_calls=200,
     snapshot_seconds=600,
+    photos=100,
+    photo_width=4_000,
+    large_width=12_000,
+    imports=25,
 )
 QUICK = Sizes(
     repetitions=1,
@@ -42,6 +50,10 @@ QUICK = Sizes(
     fair_jobs=5_000,
     idle_calls=20,
     snapshot_seconds=30,
+    photos=8,
+    photo_width=1_600,
+    large_width=2_000,
+    imports=2,
 )
 
 
