@@ -20,7 +20,6 @@ import os
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +33,8 @@ logger = logging.getLogger(__name__)
 
 MEGABYTE = 1024 * 1024
 LEAST_SECONDS = 1.0  # a second child is not started with less than this
+WAITING = 0.5  # the share of the time left that may be spent on waiting: the rest is for decoding
 STARTS_PROGRAMS = ("handlers.media.tesseract:",)  # no other decoder needs more than libraries
-
-
-@dataclass(frozen=True)
-class _Try:
-    """One child's share of the time."""
-
-    decoder: str
-    request: dict[str, Any]
-    deadline: float
-    at_own_limit: bool
 
 
 class Sandbox:
@@ -88,17 +78,14 @@ class Sandbox:
         then rejected. If the job's time ran out before any child had its full time, nothing is proved
         against the file, so the job is tried again.
         """
-        deadline = time.monotonic() + timeout
+        ends = time.monotonic() + timeout
         request = self._request(decoder, source, memory_mb, options)
         killed: list[SandboxKilled] = []
         while len(killed) < 2:
-            left = deadline - time.monotonic()
-            if killed and left < LEAST_SECONDS:
+            if killed and ends - time.monotonic() < LEAST_SECONDS:
                 break
-            allowed = seconds or self._child_seconds
-            given = min(allowed, left)
             try:
-                return self._try(_Try(decoder, request, time.monotonic() + given, given >= allowed))
+                return self._try(request, ends, seconds or self._child_seconds)
             except ThreadsStarted:
                 self._threaded.add(_module(decoder))
             except SandboxKilled as error:
@@ -131,13 +118,16 @@ class Sandbox:
             message = f"decoder {decoder!r}: expected 'module:function' with a module in "
             raise ValueError(message + ", ".join(self._allowed_prefixes))
 
-    def _try(self, attempt: _Try) -> Decoded:
+    def _try(self, request: dict[str, Any], ends: float, seconds: float) -> Decoded:
+        """One child, which has so many seconds, or those until the job ends."""
         with private_folder() as private:
             folder = private / "out"
             folder.mkdir()
-            keeper = self._pool.take(_module(attempt.decoder))
+            places = {"private": str(private), "folder": str(folder)}
+            waits = (ends - time.monotonic()) * WAITING
+            keeper = self._pool.take(_module(request["decoder"]), within=waits)
             try:
-                facts = self._ask(keeper, attempt, private, folder)
+                facts = self._ask(keeper, request | places, ends, seconds)
             except SandboxKilled:
                 if self._pool.is_closed:
                     raise Snooze("the worker is stopping", seconds=1) from None
@@ -146,16 +136,17 @@ class Sandbox:
                 self._pool.give_back(keeper)  # which ends what is in doubt, before its files are read
             return Decoded(facts=facts, files=read_files(folder, self._max_file_bytes))
 
-    def _ask(self, keeper: KeeperProcess, attempt: _Try, private: Path, folder: Path) -> dict[str, Any]:
-        seconds = max(attempt.deadline - time.monotonic(), 0.0)
-        cpu_seconds = math.ceil(seconds * max(os.cpu_count() or 1, 1))
-        places = {"private": str(private), "folder": str(folder)}
-        module = _module(attempt.decoder)
+    def _ask(
+        self, keeper: KeeperProcess, request: dict[str, Any], ends: float, seconds: float
+    ) -> dict[str, Any]:
+        left = max(ends - time.monotonic(), 0.0)
+        given = min(seconds, left)
+        module = _module(request["decoder"])
         run = Run(
-            request={**attempt.request, **places, "cpu_seconds": cpu_seconds},
+            request=request | {"cpu_seconds": math.ceil(given * max(os.cpu_count() or 1, 1))},
             module=None if module in self._threaded else module,
-            deadline=attempt.deadline,
-            at_own_limit=attempt.at_own_limit,
+            deadline=time.monotonic() + given,
+            at_own_limit=given >= seconds,
             most_bytes=self._max_result_bytes,
         )
         try:

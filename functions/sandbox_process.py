@@ -98,7 +98,7 @@ class KeeperProcess:
             return  # it has been done
 
     def stop(self) -> None:
-        """Has it end all that it started, and itself; kills it if it does not."""
+        """Has it end all that it started, and itself; kills it if it does not. Again does nothing more."""
         self._control.close()
         try:
             self._process.wait(STOP_SECONDS)

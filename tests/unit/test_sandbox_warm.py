@@ -6,6 +6,8 @@ import gc
 import os
 import signal
 import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,13 @@ import pytest
 
 from functions.sandbox import Sandbox
 from functions.sandbox_answer import DecoderFailed
-from handlers.contract import Outcome, Reject
+from functions.sandbox_pool import LEAST_KEEPERS, KeeperPool
+from functions.sandbox_process import KeeperProcess, import_path
+from handlers.contract import Outcome, Reject, Snooze
 from tests.fixtures.sandboxes import CURIOUS, HOSTILE, children_of, eventually, is_gone, make_sandbox
+
+MOST = max(len(os.sched_getaffinity(0)), LEAST_KEEPERS)
+MODULE = "handlers.media.refused"
 
 
 @pytest.fixture
@@ -125,26 +132,58 @@ def test_a_keeper_outlives_the_thread_that_started_it(sandbox: Sandbox, source: 
     assert keeper(sandbox, source) == keepers[0]
 
 
-def test_errands_at_once_have_keepers_of_their_own_and_no_more_than_the_cores_are_kept(
-    source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _process: {0})
-    sandbox = make_sandbox(notes_beside=source)
-    keepers: list[int] = []
+def meet(sandbox: Sandbox, source: Path, numbers: Sequence[int]) -> list[int]:
+    """The keepers of errands that run at the same time."""
 
-    def meet(number: int) -> None:
+    def one(number: int) -> int:
         facts = run(sandbox, CURIOUS + "meets", source, number=number, beside=str(source.parent))
-        keepers.append(facts["keeper"])
+        return int(facts["keeper"])
 
-    threads = [threading.Thread(target=meet, args=(number,)) for number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=20)
+    with ThreadPoolExecutor(len(numbers)) as threads:
+        return list(threads.map(one, numbers))
+
+
+def end(pool: KeeperPool, taken: Sequence[KeeperProcess]) -> None:
+    pool.close()
+    for keeper_process in taken:
+        pool.give_back(keeper_process)
+
+
+def test_errands_at_once_have_keepers_of_their_own_which_wait_for_the_next(
+    sandbox: Sandbox, source: Path
+) -> None:
+    keepers = meet(sandbox, source, (0, 1))
 
     assert len(set(keepers)) == 2
-    assert [is_gone(pid) for pid in keepers].count(False) == 1
     assert keeper(sandbox, source) in keepers
+
+
+@pytest.mark.parametrize(("cores", "most"), [(1, 2), (3, 3)])
+def test_no_more_decoders_run_than_there_are_cores_and_a_job_that_finds_none_comes_back_uncharged(
+    cores: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _process: set(range(cores)))
+    pool = KeeperPool(import_path())
+    taken = [pool.take(MODULE, within=1) for _ in range(most)]
+
+    with pytest.raises(Snooze, match="busy"):
+        pool.take(MODULE, within=0.01)
+
+    pool.give_back(taken[0])
+    assert pool.take(MODULE, within=1) is taken[0]
+    end(pool, taken)
+
+
+def test_a_job_that_waits_for_a_decoder_hears_that_the_worker_stops() -> None:
+    pool = KeeperPool(import_path())
+    taken = [pool.take(MODULE, within=1) for _ in range(MOST)]
+
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(pool.take, MODULE, within=60)
+        pool.close()
+        with pytest.raises(Snooze, match="stopping"):
+            waiting.result(timeout=20)
+    end(pool, taken)
 
 
 def test_a_decoder_whose_import_starts_threads_is_imported_in_the_fork(
