@@ -33,7 +33,7 @@ _MIME_TYPES = (  # an uncompressed entry, first in the archive
 _APPLE = (b"Index/Document.iwa", b"Index.zip", b"index.apxl", b"Metadata/Properties.plist")
 _PROGRAMS = (b"META-INF/MANIFEST.MF", b"AndroidManifest.xml", b"classes.dex")
 _STREAMS = (  # of a compound file, in its directory
-    ("EncryptedPackage", "the Office file is protected by a password: remove it, or {remedy}"),
+    ("EncryptedPackage", "the Office file is protected by a password; remove it, or {remedy}"),
     ("WordDocument", "old Word documents (.doc) are not supported: save it as .docx or PDF"),
     ("Workbook", "old Excel spreadsheets (.xls) are not supported: save it as CSV or PDF"),
     ("Book", "old Excel spreadsheets (.xls) are not supported: save it as CSV or PDF"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from handlers.media.limits import Limits
 from handlers.media.refused import Refused
-from handlers.media.sections import Section, Text
+from handlers.media.sections import MAX_SECTIONS, Section, Text
 from handlers.media.tables import lines_of
 from handlers.media.word_package import DAMAGED, WordPackage
 
@@ -126,6 +126,7 @@ class _Body:
         self.truncated = False
         self._levels = levels
         self._room = max_characters
+        self._room_in_tables = max_characters  # for what is written, with the columns' names in every line
         self._sections = [Section()]
         self._open: list[_Paragraph] = []  # more than one inside a text box
         self._tables: list[_Table] = []  # the outermost first
@@ -159,8 +160,8 @@ class _Body:
         if not self._in_text or self._skipping or not self._open:
             return
         self._open[-1].text.append(text[: self._room])
-        self._room -= len(text)
-        if self._room < 0:
+        self._room -= len(text.encode("utf-16-le", "surrogatepass")) // 2  # as it is written in the answer
+        if self._room < 0 or len(self._sections) > MAX_SECTIONS:
             self.truncated = True
             self._close_all()
             raise StopIteration
@@ -221,7 +222,9 @@ class _Body:
             table.cell = None
             return
         self._tables.pop()
-        lines = lines_of([row for row in table.rows if any(row)])
+        lines, is_all = lines_of([row for row in table.rows if any(row)], self._room_in_tables)
+        self._room_in_tables -= sum(map(len, lines))
+        self.truncated = self.truncated or not is_all
         if self._tables:
             if self._tables[-1].cell is not None:  # a table in a cell of another is part of its text
                 self._tables[-1].cell.extend(line.replace("\t", " ") for line in lines)

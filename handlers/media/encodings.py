@@ -23,7 +23,7 @@ _UNUSED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # bytes that Windows-1252 give
 # Accented letters side by side: another alphabet, taken for this one. Two do stand together: "créée".
 _LETTER_RUN = re.compile(rb"[\xc0-\xd6\xd8-\xf6\xf8-\xff\x8a\x8c\x8e\x9a\x9c\x9e\x9f]{3}")
 _PLAIN = (string.ascii_letters + string.digits + string.whitespace + ".,;:!?'\"()/%&-").encode("ascii")
-_CONTROLS = tuple(chr(code) for code in range(1, 32) if chr(code) not in "\t\n\r\f")
+_CONTROLS = tuple(chr(code) for code in range(32) if chr(code) not in "\t\n\r\f")
 
 
 @dataclass(frozen=True)
@@ -63,4 +63,8 @@ def _is_windows(data: bytes) -> bool:
 
 def _unless_binary(read: Characters) -> Characters | None:
     controls = sum(map(read.text.count, _CONTROLS))
-    return None if "\x00" in read.text or controls > MOST_CONTROLS * len(read.text) else read
+    if controls > MOST_CONTROLS * len(read.text):
+        return None
+    if "\x00" in read.text:
+        return Characters(read.text.replace("\x00", ""), read.note or DAMAGED_NOTE)
+    return read

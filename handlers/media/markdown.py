@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from handlers.media.sections import Section
+from handlers.media.limits import Limits
+from handlers.media.sections import MAX_SECTIONS, Section, Text
 
 MARKDOWN_SIGNS = re.compile(r"^(?:#{1,6} +\S|(?:[-*+]|\d+\.) +\S.*\n(?:[-*+]|\d+\.) +\S|```|>)", re.M)
 HEADING = re.compile(r"(#{1,6})\s++(.*)")
@@ -14,6 +15,14 @@ QUOTE = re.compile(r"\s{0,3}>\s?")
 RULE = re.compile(r"\s*(?:[-*_=]\s*){3,}")
 LINK = re.compile(r"!?\[([^\][]*)\](?:\([^()\s]*(?:\s\"[^\"]*\")?\)|\[[^\][]*\])")
 EMPHASIS = re.compile(r"(\*\*|__|~~|`|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w))")
+
+
+def read(text: str, notes: Sequence[str], limits: Limits) -> Text:
+    """The sections of a text, as many of them and of its characters as are read."""
+    shown = text[: limits.max_text_characters]
+    sections = sections_of(shown)
+    truncated = len(text) > len(shown) or len(sections) > MAX_SECTIONS
+    return Text(sections[:MAX_SECTIONS], marked_up=is_markdown(shown), truncated=truncated, notes=notes)
 
 
 def is_markdown(text: str) -> bool:
@@ -29,6 +38,8 @@ def sections_of(text: str) -> list[Section]:
         return [Section(paragraphs=paragraphs)]
     sections = [Section()]
     for block in _blocks(text):
+        if len(sections) > MAX_SECTIONS + 1:
+            break
         heading = HEADING.fullmatch(block)
         if heading:
             sections.append(Section(_plain(heading[2].rstrip("#")), len(heading[1])))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 MAX_TITLE = 120
+MAX_SECTIONS = 20_000  # each takes room in the decoder's answer, however short it is
 
 
 @dataclass

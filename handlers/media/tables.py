@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from handlers.media.limits import Limits
 from handlers.media.sections import Section, Text
 
 MAX_ROWS = 5_000
@@ -25,16 +26,18 @@ _NUMBER = re.compile(r"[-+]?[\d.,]*\d\s*%?")
 csv.field_size_limit(2**31 - 1)
 
 
-def read(text: str, separator: str | None, notes: Sequence[str], *, truncated: bool = False) -> Text:
+def read(text: str, separator: str | None, notes: Sequence[str], limits: Limits) -> Text:
     """The rows of a file as one paragraph; `separator` is found out where it is not given."""
+    most = limits.max_text_characters
+    text, truncated = text[:most], len(text) > most
     told = _SEPARATOR_LINE.match(text)
     if told:
-        separator, text = told[1], text[told.end() :]
+        separator, text = told[1] if told[1] in SEPARATORS else None, text[told.end() :]
     rows = rows_of(text, separator or _separator_of(text))
     if len(rows) > MAX_ROWS:
         notes = (*notes, f"table: only the first {MAX_ROWS:,} rows were read")
-    lines = lines_of(rows[:MAX_ROWS])
-    return Text([Section(paragraphs=["\n".join(lines)])], truncated=truncated, notes=notes)
+    lines, is_all = lines_of(rows[:MAX_ROWS], most)
+    return Text([Section(paragraphs=["\n".join(lines)])], truncated=truncated or not is_all, notes=notes)
 
 
 def rows_of(text: str, separator: str) -> list[list[str]]:
@@ -45,14 +48,21 @@ def rows_of(text: str, separator: str) -> list[list[str]]:
     return rows
 
 
-def lines_of(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Every row as a line, its cells parted by tabs."""
-    if not rows:
-        return []
-    names = _names(rows)
-    if names is None:
-        return ["\t".join(row) for row in rows]
-    return [line for row in rows[1:] if (line := _with_names(row, names))] or ["\t".join(rows[0])]
+def lines_of(rows: Sequence[Sequence[str]], max_characters: int) -> tuple[list[str], bool]:
+    """Every row as a line, its cells parted by tabs; False if that would be more than so many characters.
+
+    It can be much more than was read, since the columns' names are repeated in every line.
+    """
+    names = _names(rows) if rows else None
+    lines: list[str] = []
+    for row in rows if names is None else rows[1:]:
+        line = "\t".join(row) if names is None else _with_names(row, names)
+        max_characters -= len(line)
+        if max_characters < 0:
+            return lines, False
+        if line:
+            lines.append(line)
+    return lines or ["\t".join(row) for row in rows[:1]], True
 
 
 def _rows(text: str, separator: str, quoting: int) -> list[list[str]]:

@@ -83,13 +83,7 @@ def _read(source: Path, mime_type: str | None, limits: Limits) -> Text:
     notes = (characters.note,) if characters.note else ()
     if found.mime_type in SUBTITLES:
         return subtitles.read(text, notes, limits)
-    shown, truncated = text[: limits.max_text_characters], len(text) > limits.max_text_characters
     reader = mime_type or TEXT_TYPES.get(source.suffix, found.mime_type)
     if reader in TABLES:
-        return tables.read(shown, TABLES[reader], notes, truncated=truncated)
-    return Text(
-        markdown.sections_of(shown),
-        marked_up=markdown.is_markdown(shown),
-        truncated=truncated,
-        notes=notes,
-    )
+        return tables.read(text, TABLES[reader], notes, limits)
+    return markdown.read(text, notes, limits)

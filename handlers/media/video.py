@@ -92,6 +92,7 @@ def _poster_of(source: Path, size: int, limits: Limits) -> tuple[Any, dict[str, 
         stream = _video_stream(source, container, limits)
         if stream is None:
             return None
+        duration_of(source, container, limits)
         frame = _poster(container, stream, limits.max_video_frames)
         if frame is None:
             raise Refused(DAMAGED)

@@ -25,7 +25,7 @@ BAR_WIDTH = 5.0
 MIDDLE, TALLEST, SMALLEST = 150.0, 200.0, 0.5  # a bar's round ends come on top
 SAMPLES_PER_SECOND = 8_000
 DECODED_SECONDS = 300.0  # of a longer sound so much is heard, in pieces spread over all of it
-QUIET = 12.0  # of 32,767: what is no louder than that throughout is silence, not to be blown up
+QUIET = 60.0  # of 32,767: what is no louder than that throughout is silence, not to be blown up
 SOFTNESS = 0.6  # the ear hears less than the numbers say
 
 

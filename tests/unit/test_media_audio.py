@@ -94,7 +94,10 @@ def test_a_cover_beyond_the_limits_of_pictures_counts_as_none(tmp_path: Path) ->
     source = save(tmp_path, sound("mp3", cover=cover()))
 
     made = audio.thumbnails(source, tmp_path, limits={"max_image_side": 100})
+    assert [box["height"] for box in made["thumbnails"]] == [144, 576]
 
+    source = save(tmp_path, sound("mp3", cover=cover() + bytes(1024 * 1024)))
+    made = audio.thumbnails(source, tmp_path, limits={"max_image_mb": 1})
     assert [box["height"] for box in made["thumbnails"]] == [144, 576]
 
 
@@ -116,7 +119,7 @@ def test_loud_places_are_tall_and_silent_ones_are_dots(tmp_path: Path) -> None:
 
 
 def test_silence_is_not_blown_up(tmp_path: Path) -> None:
-    audio.thumbnails(save(tmp_path, sound("wav", 1, loud_from=1)), tmp_path)
+    audio.thumbnails(save(tmp_path, sound("wav", 1, loud_from=0.5, amplitude=3)), tmp_path)
 
     assert shown(tmp_path).crop(0, 0, 1024, 215).colourspace("b-w").min() > 230
 
@@ -164,6 +167,12 @@ def test_a_wav_that_claims_more_than_it_holds_is_as_long_as_it_is(tmp_path: Path
     assert video.inspect(save(tmp_path, bytes(data)), tmp_path)["duration_seconds"] == pytest.approx(
         2, abs=0.1
     )
+
+
+def test_a_bare_stream_whose_beginning_is_silent_is_as_long_as_it_is(tmp_path: Path) -> None:
+    facts = video.inspect(save(tmp_path, sound("aac", 6, loud_from=4)), tmp_path)
+
+    assert facts["duration_seconds"] == pytest.approx(6.0, abs=0.1)
 
 
 def test_a_sound_longer_than_the_limit_is_refused(tmp_path: Path) -> None:

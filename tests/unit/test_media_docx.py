@@ -120,6 +120,17 @@ def test_limits_are_what_the_settings_say(tmp_path: Path) -> None:
     assert read(tmp_path, data, max_text_characters=100)["truncated"] is True
 
 
+def test_the_answer_is_bounded_whatever_the_text_is_made_of(tmp_path: Path) -> None:
+    many = word_document(paragraph("a", style="Kapitel") * 30_000)
+    assert len(read(tmp_path, many, max_docx_ratio=10_000)["sections"]) <= 20_001
+    names = [f"a long name of column {number}" for number in range(50)]
+    wide = word_document(table([names, *([["7"] * 50] * 200)]))
+    facts = read(tmp_path, wide, max_docx_ratio=10_000, max_text_characters=50_000)
+    assert (len(paragraphs(facts)[0]) < 51_000, facts["truncated"]) == (True, True)
+    faces = word_document(paragraph("\U0001f600" * 1000))
+    assert len(paragraphs(read(tmp_path, faces, max_text_characters=1000))[0]) <= 1000
+
+
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.9, 0.99])
 def test_a_document_that_was_cut_off_is_damaged(tmp_path: Path, part: float) -> None:
     data = docx_files.biology()

@@ -86,6 +86,21 @@ def test_hostile_tables_take_no_time(tmp_path: Path, data: str) -> None:
     assert time.perf_counter() - begun < 5
 
 
+def test_the_names_of_columns_are_repeated_within_the_limit_of_characters(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    names = ",".join(f"a long name of column {number}" for number in range(100))
+    path.write_text(f"{names}\n" + (",".join("7" * 100) + "\n") * 2_000)
+    facts = text.extract(path, tmp_path, limits={"max_text_characters": 500_000})
+
+    assert len(facts["sections"][0]["paragraphs"][0]) <= 501_000
+    assert facts["truncated"] is True
+
+
+@pytest.mark.parametrize("line", ['sep="', "sep= ", "sep=x"])
+def test_a_separator_that_separates_nothing_is_not_believed(tmp_path: Path, line: str) -> None:
+    assert lines(tmp_path, f"{line}\na,b c\nd,e x f\n") == ["a\tb c", "d\te x f"]
+
+
 def test_a_table_has_a_preview(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text("term,definition\nosmosis,movement of water\n")

@@ -84,6 +84,19 @@ def test_a_single_broken_character_spoils_no_text(tmp_path: Path) -> None:
     assert "Größe und Länge. \ufffdGröße" in facts["sections"][0]["paragraphs"][0]
 
 
+def test_a_few_control_characters_are_left_out(tmp_path: Path) -> None:
+    facts = text.extract(save(tmp_path, b"Cells divide. " * 1000 + b"\x00Then"), tmp_path)
+
+    assert facts["sections"][0]["paragraphs"][0].endswith("divide. Then")
+    assert facts["notes"] == ["text: damaged characters were replaced"]
+
+
+def test_headings_are_bounded_since_each_takes_room_in_the_answer(tmp_path: Path) -> None:
+    facts = text.extract(save(tmp_path, "# a\n" * 100_000), tmp_path)
+
+    assert (len(facts["sections"]), facts["truncated"]) == (20_000, True)
+
+
 def test_a_text_damaged_behind_its_head_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="damaged"):
         text.extract(save(tmp_path, b"a" * 5000 + b"\xff\xfe\xfa"), tmp_path)
