@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -29,6 +30,41 @@ REVIEW: Row = {
     "last_review": NOW,
 }
 SEEN = "removed_at is null and gone_at is null"
+
+
+EDITS: list[tuple[Row, str]] = [
+    ({"front": " "}, "front and back of a card must not be empty"),
+    ({"back": ""}, "front and back of a card must not be empty"),
+    ({"front": "x" * 4001}, "4000 characters"),
+    ({"hint": "x" * 4001}, "4000 characters"),
+    ({"tags": ["ok", ""]}, "none of them empty"),
+    ({"tags": ["ok", None]}, "none of them empty"),
+    ({"tags": ["x"] * 21}, "20 tags"),
+    ({"tags": ["x" * 101]}, "longer than 100"),
+]
+
+
+REVIEWS: list[tuple[Row, str]] = [
+    ({"state": 0}, "state has to be 1"),
+    ({"state": None}, "state has to be 1"),
+    ({"step": 0}, "step has to be null in state 2"),
+    ({"state": 1}, "step has to be null in state 2"),
+    ({"state": 3, "step": -1}, "a number from 0"),
+    ({"stability": 0}, "stability"),
+    ({"stability": float("nan")}, "stability"),
+    ({"stability": float("inf")}, "stability"),
+    ({"stability": None}, "stability"),
+    ({"difficulty": 0.9}, "difficulty"),
+    ({"difficulty": float("nan")}, "difficulty"),
+    ({"difficulty": None}, "difficulty"),
+    ({"due": None}, "due has to be"),
+    ({"due": NOW - timedelta(days=1)}, "due has to be a time after"),
+    ({"due": NOW + timedelta(days=365 * 300)}, "due has to be"),
+    ({"due": "infinity"}, "due has to be"),
+    ({"last_review": None}, "last_review has to be"),
+    ({"last_review": "-infinity"}, "last_review has to be"),
+    ({"last_review": NOW + timedelta(days=1)}, "last_review has to be"),
+]
 
 
 @pytest.fixture
@@ -238,61 +274,47 @@ def test_a_touched_card_moves_to_the_organisation_with_its_file_and_goes_when_th
         as_member(deck, "remove_card", card_id=card_id)
 
 
-@pytest.mark.parametrize("function", ["edit_card", "remove_card", "restore_card", "schedule_card"])
-@pytest.mark.parametrize("org", ["globex", "ACME", ""])
-def test_a_card_of_another_organisation_is_as_if_it_did_not_exist(
-    deck: Queue, function: str, org: str
-) -> None:
+def test_a_card_of_another_organisation_is_as_if_it_did_not_exist(deck: Queue) -> None:
     before = deck.rows("select * from public.cards order by id")
-    arguments = REVIEW if function == "schedule_card" else {}
-    theirs, nobodys = row_of(deck, "a")["id"], uuid4()
+    cards = (row_of(deck, "a")["id"], uuid4())
+    functions: dict[str, Row] = {
+        "edit_card": {},
+        "remove_card": {},
+        "restore_card": {},
+        "schedule_card": REVIEW,
+    }
 
-    said = []
-    for card_id in (theirs, nobodys):
+    for function, org, card_id in product(functions, ("globex", "ACME", ""), cards):
         with pytest.raises(psycopg.errors.InvalidParameterValue) as caught:
-            as_member(deck, function, org=org, card_id=card_id, **arguments)
-        said.append(str(caught.value.diag.message_primary).replace(str(card_id), "?"))
+            as_member(deck, function, org=org, card_id=card_id, **functions[function])
+        assert caught.value.diag.message_primary == f"there is no card {card_id}"
 
-    assert said == ["there is no card ?"] * 2
     assert deck.rows("select * from public.cards order by id") == before
 
 
-@pytest.mark.parametrize("role", ["anon", "service_role"])
-@pytest.mark.parametrize("function", ["edit_card", "remove_card", "restore_card"])
-def test_only_signed_in_users_change_cards(deck: Queue, function: str, role: str) -> None:
-    with (
-        pytest.raises(psycopg.errors.InsufficientPrivilege),
-        signed_in(deck.connection, role, "acme"),
-    ):
-        deck.connection.execute(f"select public.{function}(gen_random_uuid())".encode())
+def test_only_signed_in_users_change_cards(queue: Queue) -> None:
+    for function, role in product(("edit_card", "remove_card", "restore_card"), ("anon", "service_role")):
+        with (
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+            signed_in(queue.connection, role, "acme"),
+        ):
+            queue.connection.execute(f"select public.{function}(gen_random_uuid())".encode())
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"front": " "}, "front and back of a card must not be empty"),
-        ({"back": ""}, "front and back of a card must not be empty"),
-        ({"front": "x" * 4001}, "4000 characters"),
-        ({"hint": "x" * 4001}, "4000 characters"),
-        ({"tags": ["ok", ""]}, "none of them empty"),
-        ({"tags": ["ok", None]}, "none of them empty"),
-        ({"tags": ["x"] * 21}, "20 tags"),
-        ({"tags": ["x" * 101]}, "longer than 100"),
-    ],
-)
-def test_an_edit_that_leaves_no_card_to_learn_is_refused(deck: Queue, change: Row, sentence: str) -> None:
+def test_an_edit_that_leaves_no_card_to_learn_is_refused(deck: Queue) -> None:
     before = row_of(deck, "a")
-    with pytest.raises(psycopg.errors.InvalidParameterValue, match=sentence):
-        as_member(deck, "edit_card", card_id=before["id"], **change)
+    for change, sentence in EDITS:
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match=sentence):
+            as_member(deck, "edit_card", card_id=before["id"], **change)
     assert row_of(deck, "a") == before
 
 
-@pytest.mark.parametrize("front", ["no gap", "[…] and […]"])
-def test_a_cloze_keeps_exactly_one_gap(queue: Queue, front: str) -> None:
+def test_a_cloze_keeps_exactly_one_gap(queue: Queue) -> None:
     process(queue, {**card("a", front="A […] ends a river."), "type": "cloze"})
     card_id = row_of(queue, "a")["id"]
-    with pytest.raises(psycopg.errors.InvalidParameterValue, match="exactly one gap"):
-        as_member(queue, "edit_card", card_id=card_id, front=front)
+    for front in ("no gap", "[…] and […]"):
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match="exactly one gap"):
+            as_member(queue, "edit_card", card_id=card_id, front=front)
     assert as_member(queue, "edit_card", card_id=card_id, front="Its […].")["front"] == "Its […]."
 
 
@@ -304,34 +326,11 @@ def test_null_leaves_a_field_and_an_empty_hint_takes_it_away(deck: Queue) -> Non
     assert (edited["hint"], edited["tags"], edited["back"]) == (None, [], "New.")
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"state": 0}, "state has to be 1"),
-        ({"state": None}, "state has to be 1"),
-        ({"step": 0}, "step has to be null in state 2"),
-        ({"state": 1}, "step has to be null in state 2"),
-        ({"state": 3, "step": -1}, "a number from 0"),
-        ({"stability": 0}, "stability"),
-        ({"stability": float("nan")}, "stability"),
-        ({"stability": float("inf")}, "stability"),
-        ({"stability": None}, "stability"),
-        ({"difficulty": 0.9}, "difficulty"),
-        ({"difficulty": float("nan")}, "difficulty"),
-        ({"difficulty": None}, "difficulty"),
-        ({"due": None}, "due has to be"),
-        ({"due": NOW - timedelta(days=1)}, "due has to be a time after"),
-        ({"due": NOW + timedelta(days=365 * 300)}, "due has to be"),
-        ({"due": "infinity"}, "due has to be"),
-        ({"last_review": None}, "last_review has to be"),
-        ({"last_review": "-infinity"}, "last_review has to be"),
-        ({"last_review": NOW + timedelta(days=1)}, "last_review has to be"),
-    ],
-)
-def test_a_state_that_fsrs_cannot_be_in_is_refused(deck: Queue, change: Row, sentence: str) -> None:
+def test_a_state_that_fsrs_cannot_be_in_is_refused(deck: Queue) -> None:
     before = row_of(deck, "a")
-    with pytest.raises(psycopg.errors.InvalidParameterValue, match=sentence):
-        as_member(deck, "schedule_card", card_id=before["id"], **{**REVIEW, **change})
+    for change, sentence in REVIEWS:
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match=sentence):
+            as_member(deck, "schedule_card", card_id=before["id"], **{**REVIEW, **change})
     assert row_of(deck, "a") == before
 
 
