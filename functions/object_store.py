@@ -19,7 +19,7 @@ import httpx
 from functions.supabase_client import SupabaseClient
 from handlers.contract import Reject, Retry
 
-_MEGABYTE = 1_000_000
+_MEGABYTE = 1024 * 1024  # as the limits per kind count
 _CHUNK_BYTES = 256 * 1024
 _BAD_PATH = "not a valid url component"  # it decodes a path twice, so a lone % in a name is beyond it
 _REMOVED_AT_ONCE = 1000  # more than that Storage refuses, as it does none

@@ -20,7 +20,7 @@ from functions.tick import run_tick
 from functions.tick_options import TickOptions
 from functions.tick_report import TickReport
 
-_MEGABYTE = 1_000_000
+_MEGABYTE = 1024 * 1024  # as the limits per kind count
 
 
 class Worker:
