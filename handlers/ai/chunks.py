@@ -76,22 +76,13 @@ def parts_of(blocks: Sequence[Block], tokens: int) -> list[Part]:
     for piece in (piece for block in blocks for piece in _pieces(block, size // PIECES_PER_PART)):
         is_good_end = piece.is_heading and length >= FULL_ENOUGH * size
         if gathered and (length + len(piece.text) > size or is_good_end):
-            carried = _trailing_headings(gathered)
-            parts.append(Part((len(parts),), tuple(gathered[: len(gathered) - len(carried)])))
-            gathered, length = carried, sum(len(heading.text) for heading in carried)
+            parts.append(Part((len(parts),), tuple(gathered)))
+            gathered, length = [], 0
         gathered.append(piece)
         length += len(piece.text)
     if gathered:
         parts.append(Part((len(parts),), tuple(gathered)))
     return parts
-
-
-def _trailing_headings(pieces: Sequence[Piece]) -> list[Piece]:
-    """A heading belongs to what follows it; but a part is never made of nothing."""
-    start = len(pieces)
-    while start and pieces[start - 1].is_heading:
-        start -= 1
-    return list(pieces[start:]) if start else []
 
 
 def _pieces(block: Block, size: int) -> Iterator[Piece]:

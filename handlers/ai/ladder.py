@@ -64,7 +64,7 @@ def _ask(service: Service, question: Question, seconds: Callable[[], float], use
         except NoAnswerError as error:
             problem = str(error)
         else:
-            _works.setdefault(service.place, rung)
+            _works[service.place] = rung
             return Answered(answer)
         if is_last:
             break
@@ -89,8 +89,6 @@ def _descend(
         except FormRefused as error:
             refused = error
             continue
-        if rung != rungs[begin]:
-            _works[service.place] = rung
         return rung, reply
     raise Misconfigured("AI_MODEL", f"the provider refuses the request, whatever its form: {refused}")
 

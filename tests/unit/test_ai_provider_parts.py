@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from handlers.ai.chunks import MAX_SPLITS, Part, parts_of
 from handlers.ai.parts import CUT_OFF, PARTLY_REFUSED, PARTLY_UNUSABLE
@@ -63,6 +65,24 @@ def test_parts_begin_at_headings_and_none_is_much_longer_than_asked_for() -> Non
         f"# The {thing}" for thing in THINGS[1:]
     ]
     assert all(len(part.text()) < 1.3 * TOKENS * 4 for part in found)
+    assert not any(part.pieces[-1].is_heading for part in found)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["# Head", "- item", "A sentence.", "word " * 300, "a\tb", "", "x" * 3000]),
+        max_size=60,
+    )
+)
+def test_no_text_loses_a_word_or_its_order_in_parts(lines: list[str]) -> None:
+    blocks = read_blocks([Passage(text="\n".join(lines))])
+    letters = "".join("".join(block.text.split()) for block in blocks)
+    found = parts_of(blocks, TOKENS)
+    assert "".join("".join(piece.text.split()) for part in found for piece in part.pieces) == letters
+    assert all(sum(len(piece.text) for piece in part.pieces) <= TOKENS * 4 for part in found)
+    for part in found:
+        halves = part.halves()
+        assert not halves or [*halves[0].pieces, *halves[1].pieces] == list(part.pieces)
 
 
 def test_nothing_is_lost_and_nothing_is_twice() -> None:

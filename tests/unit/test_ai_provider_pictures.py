@@ -104,6 +104,17 @@ def test_pages_without_text_are_sent_and_what_the_provider_reads_there_becomes_c
     assert deck.provider == "openai/small"
 
 
+@pytest.mark.parametrize("name", ["water-cycle.pdf", "phases-of-the-moon.mp4"])
+def test_pages_and_films_are_seen_through_the_real_decoders(
+    tmp_path: Path, fake: FakeProvider, name: str
+) -> None:
+    empty = {"page": 1, "text": "", "width": 595, "height": 842}
+    scan = {"title": None, "pages": 1, "content": [empty], "scans": [1], "truncated": False}
+    decoded = {"handlers.media.pdf:extract": scan} if name.endswith("pdf") else {}
+    run(tmp_path, settings_for(fake), name, (SAMPLES / name).read_bytes(), **decoded)
+    assert jpeg_of(fake.requests[0]).startswith(b"\xff\xd8\xff")
+
+
 def test_a_picture_that_cannot_be_made_is_left_out(tmp_path: Path, fake: FakeProvider) -> None:
     line = {"text": "A slide.", "x": 0, "y": 0, "width": 10, "height": 20, "score": 0.99}
     facts = {"available": True, "lines": [line], "text": "", "width": 800, "height": 600}
