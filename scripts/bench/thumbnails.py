@@ -124,14 +124,18 @@ def rows_of(
     return rows + [
         Row(NAME, f"processor time, {part}", seconds * 1000 / measured.count, "ms/photo")
         for part, seconds in spent.items()
+        if seconds
     ]
 
 
 def best_bare_setting(stand: Stand, files: Sequence[Path]) -> BareSetting:
-    """Two heats each over a third of the files, of which the better one counts."""
+    """Two heats each over a third of the files, of which the better one counts. For one round that is too dear."""
+    settings = bare_settings(len(os.sched_getaffinity(0)))
+    if stand.sizes.repetitions == 1:
+        return settings[0]
     some = files[: max(len(files) // 3, 2)]
     figures: dict[BareSetting, float] = {}
-    for setting in bare_settings(len(os.sched_getaffinity(0))):
+    for setting in settings:
         stand.progress.tell(f"looking for the bare loop's best setting: {setting}")
         figures[setting] = max(bare(some, setting) for _ in range(2))
     return max(figures, key=figures.__getitem__)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
 import pyvips
 
+from handlers.media import image
 from scripts.bench import thumbnails
 from scripts.bench.memory import require_thumbnails
 from scripts.bench.pictures.bare_loop import BOXES, is_ours, loop, pictures_of
@@ -50,6 +52,16 @@ def test_the_bare_loop_makes_both_sizes_and_the_placeholder(tmp_path: Path) -> N
 
     assert [picture.width for picture in made] == [*BOXES, 16]
     assert {picture.get("vips-loader") for picture in made} == {"webpload_buffer"}
+
+
+def test_the_bare_loop_makes_the_very_pictures_that_are_stored(tmp_path: Path) -> None:
+    (photo,) = photos(tmp_path, 1, 1600)
+    made = image.thumbnails(photo, tmp_path)
+
+    stored = [(tmp_path / f"{box}.webp").read_bytes() for box in BOXES]
+
+    assert pictures_of(str(photo))[:-1] == stored
+    assert base64.b64encode(pictures_of(str(photo))[-1]).decode() in made["placeholder"]
 
 
 def test_processes_of_the_bare_loop_share_the_photos_and_do_each_once(tmp_path: Path) -> None:
