@@ -9,6 +9,9 @@ from typing import Any
 LEAST_SCORE = 0.5  # a line of less is a pattern, not writing
 LEAST_SIDE = 8  # a picture that flat holds no line of text, and OpenCV fails on it
 MOST_OBLONG = 30  # longer side by shorter one
+# What a reading without doubt is preferred by. rapidocr reads the lines of one kind of sideways page as well
+# as those of the upright one, within 0.01, but from the last to the first.
+UPRIGHT = 0.1
 
 Lines = list[dict[str, Any]]  # {"text", "width", "height" (pixels), "score" (0 to 1)}, from top to bottom
 
@@ -27,7 +30,7 @@ def recognise(
         for turn in turns:
             turned = picture.rot(turn)
             lines = read(turned)
-            if score(lines) > score(best):
+            if score(lines) + UPRIGHT * (not doubt(lines)) > score(best) + UPRIGHT * (not doubt(best)):
                 best, best_picture = lines, turned
     kept = [line for line in best if line["score"] >= LEAST_SCORE and any(map(str.isalnum, line["text"]))]
     return {

@@ -10,6 +10,7 @@ import pyvips
 from functions.sandbox import Sandbox
 from handlers.media import image, ocr, pdf
 from handlers.media.limits import Limits
+from handlers.media.recognised import Lines, recognise
 from handlers.media.refused import Refused
 from tests.fixtures import broken_files
 from tests.fixtures.scans import LINES, scanned_pdf
@@ -37,16 +38,18 @@ def test_the_slide_is_read_line_by_line_inside_the_sandbox(tmp_path: Path) -> No
 
 
 @with_models
-@pytest.mark.parametrize("turn", ["d90", "d270"])
-def test_a_slide_that_lies_on_its_side_is_read(tmp_path: Path, turn: str) -> None:
-    source = tmp_path / "turned.png"
-    image.load(SLIDE, 1280).rot(turn).write_to_file(str(source))
+def test_what_lies_on_either_side_is_read() -> None:
+    part = image.load(SLIDE, 1280).crop(0, 0, 1280, 300)  # the title and two lines
+    engine = ocr._engine()
 
-    facts = ocr.read(source, tmp_path)
+    upright = ocr._recognise(engine, part)
 
-    assert facts["lines"][0]["text"] == "Photosynthesis"
-    assert "Chlorophyll: the green pigment that absorbs light" in facts["text"]
-    assert (facts["width"], facts["height"]) == (1280, 720)
+    assert upright["lines"][0]["text"] == "Photosynthesis"
+    assert len(upright["lines"]) == 3
+    for turn in ("d90", "d270"):
+        facts = ocr._recognise(engine, part.rot(turn))
+        assert facts["text"] == upright["text"]
+        assert (facts["width"], facts["height"]) == (1280, 300)
 
 
 @with_models
@@ -102,6 +105,29 @@ def test_a_picture_lying_on_its_side_is_turned() -> None:
     assert facts["text"] == "clear"  # the line without a letter or a digit is dropped
     assert (facts["width"], facts["height"]) == (400, 225)
     assert engine.seen == [(400, 225, 3), (225, 400, 3), (225, 400, 3)]
+
+
+def test_lines_that_are_read_well_but_sideways_are_read_again_in_their_order() -> None:
+    def read(picture: Any) -> Lines:
+        tall, wide = {"width": 20, "height": 200}, {"width": 200, "height": 20}
+        if picture.width == 90:
+            return [{"text": text, "score": 0.99, **tall} for text in ("last", "first")]
+        return [{"text": text, "score": 0.95, **wide} for text in ("first", "last")]
+
+    facts = recognise(pyvips.Image.black(90, 60), read, doubt=ocr._lies_on_its_side, turns=("d90", "d270"))
+
+    assert facts["text"] == "first\nlast"
+
+
+def test_writing_that_runs_downwards_is_not_turned_into_rubbish() -> None:
+    def read(picture: Any) -> Lines:
+        upright = picture.width == 90
+        box = {"width": 20, "height": 200} if upright else {"width": 200, "height": 20}
+        return [{"text": "hotel" if upright else "#~l", "score": 0.99 if upright else 0.6, **box}]
+
+    facts = recognise(pyvips.Image.black(90, 60), read, doubt=ocr._lies_on_its_side, turns=("d90", "d270"))
+
+    assert facts["text"] == "hotel"
 
 
 @pytest.mark.parametrize(("width", "height"), [(2000, 1), (7, 7), (1, 900), (1240, 40)])
