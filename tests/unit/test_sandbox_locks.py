@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import subprocess
@@ -17,9 +18,13 @@ from functions.sandbox_confine import readable_paths, what_is_missing
 from functions.sandbox_seccomp import ALLOW, ERRNO, REFUSED, Step, assemble
 from tests.fixtures.sandboxes import CURIOUS, ROOT, make_sandbox
 
-MISSING = what_is_missing(readable_paths())
-needs_seccomp = pytest.mark.skipif("seccomp" in MISSING, reason="this machine lets nobody use seccomp")
-needs_landlock = pytest.mark.skipif("landlock" in MISSING, reason="this machine lets nobody use Landlock")
+ASK_LANDLOCK = (444, None, 0, 1)
+HAS = {
+    "landlock": ctypes.CDLL(None).syscall(*ASK_LANDLOCK) >= 1,
+    "seccomp": "Seccomp:" in Path("/proc/self/status").read_text(),
+}
+needs_seccomp = pytest.mark.skipif(not HAS["seccomp"], reason="this machine lets nobody use seccomp")
+needs_landlock = pytest.mark.skipif(not HAS["landlock"], reason="this machine lets nobody use Landlock")
 REFUSE = ERRNO | errno.EPERM
 
 
@@ -45,6 +50,10 @@ def tries(sandbox: Sandbox, source: Path, what: str) -> str | None:
     assert outside.read_text() == "somebody's"
     assert source.read_text() == "hello"
     return None if refused is None else str(refused)
+
+
+def test_the_locks_that_the_kernel_has_do_close() -> None:
+    assert what_is_missing(readable_paths()) == [lock for lock, has in HAS.items() if not has]
 
 
 @needs_seccomp

@@ -59,6 +59,7 @@ def test_an_errand_finds_nothing_of_the_one_before(sandbox: Sandbox, source: Pat
     assert before["in_its_own_folder"]
     assert before["entries"] == ["out"]
     assert before["threads"] == 1
+    assert len(before["descriptors"]) == 5  # the standard ones, its answer's, and the one that lists them
 
 
 def test_what_an_errand_leaves_running_cannot_answer_for_the_next(sandbox: Sandbox, source: Path) -> None:
