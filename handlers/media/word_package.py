@@ -114,13 +114,13 @@ class WordPackage:
 
 
 class _Relations:
-    """Finds the main part among the package's relations; those that lead outside are passed over."""
+    """Finds the main part among the package's relations; only a part of the archive counts as one."""
 
     main: str | None = None
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         is_main = attributes.get("Type", "").endswith("/relationships/officeDocument")
-        if tag.endswith("}Relationship") and is_main and attributes.get("TargetMode") != "External":
+        if tag.endswith("}Relationship") and is_main:
             self.main = str(PurePosixPath(attributes.get("Target", "").lstrip("/")))
 
     def close(self) -> None:

@@ -90,6 +90,7 @@ def test_what_leads_outside_or_could_run_is_passed_over(tmp_path: Path, make: Ca
     ("make", "sentence"),
     [
         (docx_files.with_entity_bomb, r"definitions \(a DTD\)"),
+        (docx_files.with_document_type, r"definitions \(a DTD\)"),
         (docx_files.with_external_entity, r"definitions \(a DTD\)"),
         (docx_files.with_deep_nesting, "unpacks to more than 100 times"),
         (lambda: docx_files.unpacking_to(101), "unpacks to more than 100 MB"),

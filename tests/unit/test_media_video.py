@@ -106,6 +106,13 @@ def test_styled_subtitles_lose_their_styles(tmp_path: Path) -> None:
     assert video.inspect(source, tmp_path)["subtitles"][0]["text"] == "Full\nmoon"
 
 
+def test_the_subtitles_that_are_shown_by_default_win(tmp_path: Path) -> None:
+    other, default = [(0.2, 1.0, "Der Mond")], [(0.2, 1.0, "The Moon")]
+    source = save(tmp_path, film("mkv", subtitles=other, shown_by_default=default))
+
+    assert [cue["text"] for cue in video.inspect(source, tmp_path)["subtitles"]] == ["The Moon"]
+
+
 def test_a_film_in_high_dynamic_range_is_noted_and_its_poster_is_neither_grey_nor_black(
     tmp_path: Path,
 ) -> None:
