@@ -10,13 +10,13 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from handlers.ai.clean import clean_passages, clean_text
-from handlers.ai.pictures import pictures_of
+from handlers.ai.models.pictures import pictures_of
 from handlers.ai.provider import Description, ExtractedFile
 from handlers.ai.providers import provider_of
-from handlers.ai.reading import read_file
-from handlers.ai.reading_facts import Reading
-from handlers.ai.recognition import NOT_RECOGNISED, WORTH_ANOTHER_TRY, depends_on
+from handlers.ai.reading.facts import Reading
+from handlers.ai.reading.read_file import read_file
+from handlers.ai.reading.recognition import NOT_RECOGNISED, WORTH_ANOTHER_TRY, depends_on
+from handlers.ai.text.clean import clean_passages, clean_text
 from handlers.contract import Context, FilePayload, Job, Reject, handler
 from handlers.media.claims import is_mismatch, settled_type
 from handlers.media.limits import MEGABYTE

@@ -6,8 +6,8 @@ here as the parent's. A file without enough text has no cards, and that is a res
 
 from __future__ import annotations
 
+from handlers.ai.cards.schedule import new_schedule
 from handlers.ai.providers import provider_of
-from handlers.ai.schedule import new_schedule
 from handlers.contract import Context, FilePayload, Job, handler
 from handlers.outputs import Analysis, Cards
 from handlers.settings import HandlerSettings

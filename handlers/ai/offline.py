@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from handlers.ai.card_gaps import proper_names
-from handlers.ai.card_rules import find_terms
-from handlers.ai.deck import make_cards
-from handlers.ai.grammars import grammar_of
-from handlers.ai.known_terms import called_terms
-from handlers.ai.languages import detect_language, stop_words
+from handlers.ai.cards.deck import make_cards
+from handlers.ai.cards.gaps import proper_names
+from handlers.ai.cards.known_terms import called_terms
+from handlers.ai.cards.rules import find_terms
 from handlers.ai.provider import Description, ExtractedFile
-from handlers.ai.structure import Block, Sentence, read_blocks, read_sentences
-from handlers.ai.summary import state_facts, summarise
+from handlers.ai.text.grammars import grammar_of
+from handlers.ai.text.languages import detect_language, stop_words
+from handlers.ai.text.structure import Block, Sentence, read_blocks, read_sentences
+from handlers.ai.text.summary import state_facts, summarise
 from handlers.contract import Context
 from handlers.outputs import Analysis, Cards
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers.ai.model_provider import ModelProvider
+from handlers.ai.models.model_provider import ModelProvider
 from handlers.ai.offline import OfflineProvider
 from handlers.ai.provider import Provider
 from handlers.ai.settings import AiSettings

@@ -1,7 +1,7 @@
 """Recognises text with the program tesseract, in the sandboxed child: fast on clean scans, in little memory.
 
 The child's environment is empty, so the worker says where the program is. On photos it reads rubbish
-(a third of the letters of a tilted one), which its scores tell: see `handlers.ai.recognition`.
+(a third of the letters of a tilted one), which its scores tell: see `handlers.ai.reading.recognition`.
 """
 
 from __future__ import annotations

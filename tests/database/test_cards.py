@@ -12,7 +12,7 @@ import fsrs
 import psycopg
 import pytest
 
-from handlers.ai.schedule import new_schedule
+from handlers.ai.cards.schedule import new_schedule
 from handlers.outputs import Card, Cards, CardSource
 from tests.database.file_flow import card, run_flow
 from tests.database.queue import Queue, Row

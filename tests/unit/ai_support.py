@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import SecretStr
 
-from handlers.ai.model_provider import ModelProvider
+from handlers.ai.models.model_provider import ModelProvider
 from handlers.ai.provider import Description, ExtractedFile
 from handlers.outputs import Analysis, Cards, Passage
 from handlers.settings import HandlerSettings

@@ -15,8 +15,8 @@ import respx
 from functions.cli import connection
 from functions.job_queue import JobQueue
 from functions.settings import variables
-from handlers.ai import recognition
-from handlers.ai.ladder import forget_places
+from handlers.ai.models.ladder import forget_places
+from handlers.ai.reading import recognition
 from tests.fixtures.fake_openai import FakeProvider
 from tests.unit import cli_calls
 from tests.unit.ai_support import PROTOCOLS, Protocol

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from handlers.ai.candidates import ProposedCard
-from handlers.ai.card_gates import LONGEST_DECK
-from handlers.ai.deck import NO_FACTS, TOO_LITTLE_TEXT, card_key, cards_of_proposals
+from handlers.ai.cards.candidates import ProposedCard
+from handlers.ai.cards.deck import NO_FACTS, TOO_LITTLE_TEXT, card_key, cards_of_proposals
+from handlers.ai.cards.gates import LONGEST_DECK
 from handlers.outputs import Analysis, Card, Cards, Passage
 
 FIRST = (

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from handlers.ai.abbreviations import find_abbreviations
-from handlers.ai.card_gates import LONGEST_DECK
-from handlers.ai.compare import flat, normalise
-from handlers.ai.deck import NO_FACTS, TOO_LITTLE_TEXT, card_key, make_cards
-from handlers.ai.languages import detect_language
-from handlers.ai.structure import read_blocks
+from handlers.ai.cards.compare import flat, normalise
+from handlers.ai.cards.deck import NO_FACTS, TOO_LITTLE_TEXT, card_key, make_cards
+from handlers.ai.cards.gates import LONGEST_DECK
+from handlers.ai.text.abbreviations import find_abbreviations
+from handlers.ai.text.languages import detect_language
+from handlers.ai.text.structure import read_blocks
 from handlers.outputs import Analysis, Cards, Passage
 
 TEXTS = Path(__file__).parents[1] / "fixtures" / "texts"

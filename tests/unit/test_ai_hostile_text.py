@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from handlers.ai import markup, sentences
-from handlers.ai.card_entries import _ENTRY
-from handlers.ai.card_rules import _CLAUSE_CUT
-from handlers.ai.clean import _PAGE_NUMBER, clean_passages
-from handlers.ai.known_terms import KnownTerms
+from handlers.ai.cards.entries import _ENTRY
+from handlers.ai.cards.known_terms import KnownTerms
+from handlers.ai.cards.rules import _CLAUSE_CUT
 from handlers.ai.offline import OfflineProvider
-from handlers.ai.pieces import LONGEST_PIECE, pieces
 from handlers.ai.provider import ExtractedFile
-from handlers.ai.structure import read_blocks, read_sentences
+from handlers.ai.text import markup, sentences
+from handlers.ai.text.clean import _PAGE_NUMBER, clean_passages
+from handlers.ai.text.pieces import LONGEST_PIECE, pieces
+from handlers.ai.text.structure import read_blocks, read_sentences
 from handlers.media.markdown import HEADING
 from handlers.outputs import Analysis, Passage
 from tests.fixtures.fake_context import FakeContext

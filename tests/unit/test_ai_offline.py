@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from handlers.ai.languages import stop_words
 from handlers.ai.offline import OfflineProvider, readable_name
 from handlers.ai.provider import Description, ExtractedFile
+from handlers.ai.text.languages import stop_words
 from handlers.outputs import Passage
 from tests.fixtures.fake_context import FakeContext
 

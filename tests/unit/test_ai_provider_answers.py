@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from handlers.ai.answer_text import NoAnswerError, OneLine, read_answer
-from handlers.ai.answers import Answer, CardsAnswer, FileAnswer, strict_schema
-from handlers.ai.parts import NO_PICTURES
+from handlers.ai.models.answer_text import NoAnswerError, OneLine, read_answer
+from handlers.ai.models.answers import Answer, CardsAnswer, FileAnswer, strict_schema
+from handlers.ai.models.parts import NO_PICTURES
 from handlers.ai.provider import ExtractedFile, Picture
 from handlers.contract import Retry
 from tests.fixtures.fake_openai import FakeProvider, card, says, sends, status

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from functions.errors import LeaseLost
-from handlers.ai.model_provider import ModelProvider
+from handlers.ai.models.model_provider import ModelProvider
 from handlers.ai.settings import AiSettings
 from handlers.contract import Retry
 from handlers.outputs import AiUse

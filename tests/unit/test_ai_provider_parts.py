@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ai.chunks import MAX_SPLITS, Part, parts_of
-from handlers.ai.parts import CUT_OFF, PARTLY_REFUSED, PARTLY_UNUSABLE
-from handlers.ai.structure import read_blocks
+from handlers.ai.models.chunks import MAX_SPLITS, Part, parts_of
+from handlers.ai.models.parts import CUT_OFF, PARTLY_REFUSED, PARTLY_UNUSABLE
+from handlers.ai.text.structure import read_blocks
 from handlers.contract import Retry, Snooze
 from handlers.outputs import Passage
 from handlers.testing import FakeContext

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handlers.ai.description import READ_BY_PROVIDER
+from handlers.ai.models.description import READ_BY_PROVIDER
 from handlers.analyze_file import analyze_file
 from handlers.contract import Decoded, Reject
 from handlers.create_cards import create_cards

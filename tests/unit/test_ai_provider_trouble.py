@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from functions.redact import redact
-from handlers.ai.outcome import PATIENCE_SECONDS
-from handlers.ai.parts import REFUSED
+from handlers.ai.models.outcome import PATIENCE_SECONDS
+from handlers.ai.models.parts import REFUSED
 from handlers.contract import Retry
 from tests.fixtures.fake_openai import (
     FakeProvider,
@@ -141,7 +141,7 @@ def test_a_package_that_is_not_installed_is_named_with_its_extra(
     tmp_path: Path, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "anthropic", None)
-    monkeypatch.delitem(sys.modules, "handlers.ai.anthropic_service", raising=False)
+    monkeypatch.delitem(sys.modules, "handlers.ai.models.anthropic_service", raising=False)
     with pytest.raises(Retry, match=r"uv sync --extra anthropic.*AI_PROVIDER"):
         analyze(context(tmp_path, settings_for(fake, "anthropic")))
 

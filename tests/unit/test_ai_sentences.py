@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.ai.clean import MAX_CHARACTERS, clean_passages, clean_text
-from handlers.ai.languages import detect_language
-from handlers.ai.sentences import split_sentences
-from handlers.ai.structure import read_blocks, read_sentences
+from handlers.ai.text.clean import MAX_CHARACTERS, clean_passages, clean_text
+from handlers.ai.text.languages import detect_language
+from handlers.ai.text.sentences import split_sentences
+from handlers.ai.text.structure import read_blocks, read_sentences
 from handlers.outputs import Passage
 
 

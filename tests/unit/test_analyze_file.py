@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from handlers.ai.reading import TRANSCRIPT_UNAVAILABLE
-from handlers.ai.recognition import OCR_FAILED, OCR_NO_TIME, OCR_UNAVAILABLE
+from handlers.ai.reading.read_file import TRANSCRIPT_UNAVAILABLE
+from handlers.ai.reading.recognition import OCR_FAILED, OCR_NO_TIME, OCR_UNAVAILABLE
 from handlers.analyze_file import analyze_file
 from handlers.contract import Reject, Retry
 from handlers.media.archives import DOCX

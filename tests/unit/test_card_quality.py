@@ -19,8 +19,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from handlers.ai.candidates import ProposedCard
-from handlers.ai.deck import cards_of_proposals
+from handlers.ai.cards.candidates import ProposedCard
+from handlers.ai.cards.deck import cards_of_proposals
 from handlers.analyze_file import analyze_file
 from handlers.create_cards import create_cards
 from handlers.outputs import Analysis, Card, Cards

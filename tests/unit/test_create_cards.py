@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handlers.ai.deck import TOO_LITTLE_TEXT
+from handlers.ai.cards.deck import TOO_LITTLE_TEXT
 from handlers.analyze_file import analyze_file
 from handlers.contract import Reject
 from handlers.create_cards import create_cards

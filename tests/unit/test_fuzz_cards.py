@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from handlers.ai.clean import clean_passages, clean_text
-from handlers.ai.compare import flat, normalise
-from handlers.ai.deck import make_cards
+from handlers.ai.cards.compare import flat, normalise
+from handlers.ai.cards.deck import make_cards
 from handlers.ai.offline import OfflineProvider
 from handlers.ai.provider import ExtractedFile
-from handlers.ai.structure import read_blocks
+from handlers.ai.text.clean import clean_passages, clean_text
+from handlers.ai.text.structure import read_blocks
 from handlers.outputs import Analysis, Card, Passage
 from tests.fixtures.fake_context import FakeContext
 from tests.unit.fuzzing import fuzz

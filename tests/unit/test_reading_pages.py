@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from handlers.ai import recognition
-from handlers.ai.reading_pages import read_image, read_pdf
-from handlers.ai.recognition import OCR_FAILED, OCR_NO_TIME, OCR_UNAVAILABLE, depends_on
+from handlers.ai.reading import recognition
+from handlers.ai.reading.pages import read_image, read_pdf
+from handlers.ai.reading.recognition import OCR_FAILED, OCR_NO_TIME, OCR_UNAVAILABLE, depends_on
 from handlers.contract import Decoded, Reject, Retry, Snooze
 from handlers.settings import HandlerSettings
 from handlers.testing import FakeContext

@@ -33,8 +33,8 @@ HANDFUL = (
 )
 SANDBOX_MB = 512
 RECOGNITION_MB = 2048
-# Measured: one round of the corpus adds 8 to 26 MB, four rounds 46 and the fourth of them nothing. It is the heap of the
-# threads that read large answers, fragmented; a worker that kept files or answers would add hundreds.
+# Measured: one round of the corpus adds 8 to 26 MB, four rounds 46 and the fourth of them nothing. It is the heap
+# of the threads that read large answers, fragmented; a worker that kept files or answers would add hundreds.
 WORKER_MARGIN_MB = 48
 MOST_KEEPERS = 4  # TICK_CONCURRENCY
 TICKS = 30

@@ -1,0 +1,1 @@
+"""Cards: what the rules and the models propose, and the gates that decide."""

@@ -1,0 +1,207 @@
+"""What the two SDKs share: a bounded HTTP client, and their errors as ours. Imported with the first of them.
+
+Both are made of httpx2 and name their errors alike. Their own retries are off (a job's retry belongs to the
+database), and so are redirects: a key must not travel where the settings do not send it.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import httpx2
+
+from handlers.ai.models.answer_text import MAX_ANSWER_BYTES
+from handlers.ai.models.trouble import (
+    FormRefused,
+    Misconfigured,
+    NoPictures,
+    TooLong,
+    Trouble,
+    Unavailable,
+    Unusable,
+    seconds_of_retry_after,
+)
+from handlers.ai.settings import AiSettings
+from handlers.ai.text.clean import clean_text
+
+CONNECT_SECONDS = 5.0
+SAID_CHARACTERS = 200  # of what the provider says about an error
+_STARTED = "crontick_started"
+_TOO_LONG = (
+    "context_length",
+    "context length",
+    "too long",
+    "too many tokens",
+    "maximum context",
+    "max_model_len",
+)
+_NO_PICTURES = ("image", "vision", "multimodal", "multi-modal")
+_NO_CREDIT = ("insufficient_quota", "credit balance", "billing", "payment required")
+_FILTERED = ("content_filter", "content management policy", "responsible_ai")
+
+
+class Filtered(Trouble):
+    """The provider's filter stopped the request: a refusal that comes as an error."""
+
+
+class _TooLarge(httpx2.TransportError):
+    pass
+
+
+class _Bounded(httpx2.SyncByteStream):
+    """An answer that ends: neither larger nor slower than it may be, however it trickles in."""
+
+    def __init__(self, stream: httpx2.SyncByteStream, ends: float) -> None:
+        self._stream = stream
+        self._ends = ends
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._stream:
+            size += len(chunk)
+            if size > MAX_ANSWER_BYTES:
+                raise _TooLarge("the answer is too large")
+            if time.monotonic() > self._ends:
+                raise httpx2.ReadTimeout("the answer takes too long")
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def http_client() -> httpx2.Client:
+    """A client of one job; whoever made it closes it."""
+    return httpx2.Client(verify=_certificates(), event_hooks={"request": [_start], "response": [_bound]})
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Those of the system; reading them takes a tenth of a second, so all clients share them."""
+    return ssl.create_default_context()
+
+
+def timeout_of(seconds: float) -> httpx2.Timeout:
+    """For one request: `seconds` in all, of which connecting gets a few."""
+    return httpx2.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
+
+
+def json_of(body: bytes, content_type: str | None) -> dict[str, Any]:
+    """The envelope of an answer. Raises `Misconfigured` for a page of HTML and the like."""
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError):
+        envelope = None
+    if isinstance(envelope, dict):
+        return envelope
+    kind = (content_type or "no content type").partition(";")[0][:60]
+    if kind == "application/json":
+        raise Unusable("the provider's answer is cut off or damaged: it is not JSON")
+    raise Misconfigured(
+        "AI_BASE_URL",
+        f"no AI provider answers at that address, but {kind}; its path mostly ends in /v1",
+    )
+
+
+@contextmanager
+def our_errors(sdk: ModuleType, settings: AiSettings) -> Iterator[None]:
+    """The SDK's errors as `Trouble`, without the key."""
+    try:
+        yield
+    except sdk.APIStatusError as error:
+        raise of_status(error.response, settings) from None
+    except sdk.APITimeoutError as error:
+        raise _of_connection(error.__cause__, settings) from None
+    except sdk.APIConnectionError as error:
+        raise _of_connection(error.__cause__, settings) from None
+
+
+def of_status(response: httpx2.Response, settings: AiSettings) -> Trouble:
+    """What a status other than success means for the job."""
+    status, said = response.status_code, _said(response, settings)
+    lowered = said.lower()
+    if any(words in lowered for words in _NO_CREDIT) or status == 402:
+        return Misconfigured(
+            "AI_API_KEY", f"the provider says that its account has no credit left ({status})"
+        )
+    if status in (401, 403) or "api key" in lowered:
+        return Misconfigured("AI_API_KEY", f"the provider rejects the key ({status})")
+    if status in (408, 409, 425, 429) or status >= 500:
+        return Unavailable(f"the provider answered {status}{_quoted(said)}", after=_wait(response.headers))
+    if status == 404:
+        return _of_not_found(said, settings)
+    if 300 <= status < 400:
+        return Misconfigured("AI_BASE_URL", f"that address leads to another one ({status})")
+    if status == 413 or any(words in lowered for words in _TOO_LONG):
+        return TooLong(f"the provider answered {status}{_quoted(said)}")
+    if any(words in lowered for words in _FILTERED):
+        return Filtered(f"the provider's filter stopped the request ({status})")
+    if status in (400, 422):
+        refused = NoPictures if any(words in lowered for words in _NO_PICTURES) else FormRefused
+        return refused(f"{status}{_quoted(said)}")
+    return Misconfigured(
+        "AI_BASE_URL", f"what answers at that address does not take our requests ({status}{_quoted(said)})"
+    )
+
+
+def _of_not_found(said: str, settings: AiSettings) -> Trouble:
+    if "model" in said.lower() or (settings.ai_model or "-") in said:
+        return Misconfigured("AI_MODEL", f"the provider has no model {settings.ai_model}{_quoted(said)}")
+    return Misconfigured("AI_BASE_URL", "there is nothing at that address (404)")
+
+
+def _of_connection(cause: BaseException | None, settings: AiSettings) -> Trouble:
+    if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.UnsupportedProtocol):
+        where = f"nothing can be reached at {settings.ai_base_url or 'the address of the provider'}"
+        return Misconfigured("AI_BASE_URL", f"{where} ({type(cause).__name__})")
+    if isinstance(cause, httpx2.TimeoutException):
+        return Unavailable(
+            "the provider did not answer in time; AI_TIMEOUT_SECONDS says how long it may take"
+        )
+    if isinstance(cause, _TooLarge):
+        return Unusable(f"the provider's answer is larger than {MAX_ANSWER_BYTES // 1024**2} MB")
+    return Unavailable(f"the connection to the provider broke ({type(cause).__name__})")
+
+
+def _said(response: httpx2.Response, settings: AiSettings) -> str:
+    """The provider's own words about the error, on one line, cut, and without the key that some repeat."""
+    text = response.text
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    error = body.get("error", body) if isinstance(body, dict) else body
+    if isinstance(error, dict):
+        error = " ".join(str(error[name]) for name in ("code", "type", "message") if error.get(name))
+    said = " ".join(clean_text(str(error)[: 4 * SAID_CHARACTERS]).split())
+    key = settings.ai_api_key.get_secret_value() if settings.ai_api_key else ""
+    return (said.replace(key, "...") if key else said)[:SAID_CHARACTERS]
+
+
+def _quoted(said: str) -> str:
+    return f": {said}" if said else ""
+
+
+def _wait(headers: Mapping[str, str]) -> float | None:
+    milliseconds = headers.get("retry-after-ms", "")
+    if milliseconds.isdecimal() and milliseconds.isascii():
+        return seconds_of_retry_after(str(int(milliseconds) / 1000))
+    return seconds_of_retry_after(headers.get("retry-after"))
+
+
+def _start(request: httpx2.Request) -> None:
+    request.extensions[_STARTED] = time.monotonic()
+
+
+def _bound(response: httpx2.Response) -> None:
+    timeouts = response.request.extensions.get("timeout", {})
+    allowed = timeouts.get("read") or CONNECT_SECONDS
+    ends = response.request.extensions.get(_STARTED, time.monotonic()) + allowed
+    if isinstance(response.stream, httpx2.SyncByteStream):
+        response.stream = _Bounded(response.stream, ends)

@@ -1,0 +1,1 @@
+"""Text as the rules see it: clean, in blocks and sentences, in a language."""
