@@ -172,6 +172,7 @@ def test_a_text_that_is_too_long_for_the_model_is_halved_as_well(tmp_path: Path,
     fake.will(status(400, "maximum context length is 4096", error_code="context_length_exceeded"))
     deck = cards(context(tmp_path, settings_for(fake)), analysis_of(BOOK))
     assert len(deck.cards) == len(THINGS)
+    assert [seen.form for seen in fake.requests] == ["schema"] * 3
 
 
 def test_when_every_answer_is_cut_off_the_setting_is_named(tmp_path: Path, fake: FakeProvider) -> None:

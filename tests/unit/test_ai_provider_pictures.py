@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from handlers.ai.models.description import READ_BY_PROVIDER
+from handlers.ai.models.pictures import PAGES
 from handlers.analyze_file import analyze_file
 from handlers.contract import Decoded, Reject
 from handlers.create_cards import create_cards
@@ -113,6 +114,15 @@ def test_pages_and_films_are_seen_through_the_real_decoders(
     decoded = {"handlers.media.pdf:extract": scan} if name.endswith("pdf") else {}
     run(tmp_path, settings_for(fake), name, (SAMPLES / name).read_bytes(), **decoded)
     assert jpeg_of(fake.requests[0]).startswith(b"\xff\xd8\xff")
+
+
+def test_of_a_long_scan_only_the_first_pages_are_sent(tmp_path: Path, fake: FakeProvider) -> None:
+    pages = [{"page": number, "text": "", "width": 595, "height": 842} for number in range(1, 10)]
+    scan = {"title": None, "pages": 9, "content": pages, "scans": list(range(1, 10)), "truncated": False}
+    picture = Decoded({"width": 1, "height": 1}, {"picture.jpg": b"\xff\xd8\xff"})
+    decoded = {"handlers.media.pdf:extract": scan, "handlers.media.pdf:picture": picture}
+    run(tmp_path, settings_for(fake), "scan.pdf", b"%PDF-1.7\n", **decoded)
+    assert [seen.pictures for seen in fake.requests] == [PAGES]
 
 
 def test_a_picture_that_cannot_be_made_is_left_out(tmp_path: Path, fake: FakeProvider) -> None:

@@ -17,7 +17,6 @@ from handlers.ai.models.answers import LONGEST_TEXT, Answer
 from handlers.ai.text.clean import clean_text
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024  # an answer of AI_MAX_OUTPUT_TOKENS has some 16 kB
-DEEPEST = 12  # our schema needs 4
 _READ_PER_CHARACTER = 8  # what is removed may be longer than what stays
 TRIES = 20  # braces that may begin the object, in an answer that talks around it
 
@@ -66,16 +65,14 @@ class OneLine:
         return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
-def _cleaned(value: Any, depth: int = 0) -> Any:
-    if depth > DEEPEST:
-        raise NoAnswerError("its JSON is nested too deeply")
+def _cleaned(value: Any) -> Any:
     match value:
         case str():
             return clean_text(value[:LONGEST_TEXT])
         case dict():
-            return {name: _cleaned(item, depth + 1) for name, item in value.items()}
+            return {name: _cleaned(item) for name, item in value.items()}
         case list():
-            return [_cleaned(item, depth + 1) for item in value]
+            return [_cleaned(item) for item in value]
         case _:
             return value
 
