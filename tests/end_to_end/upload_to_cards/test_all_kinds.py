@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -54,10 +56,8 @@ TABLES = {
     **dict.fromkeys(("ingested_files", "file_status", "file_analyses", "thumbnails", "cards"), "*"),
     "jobs": "id, org_id, type, status, file_id",
 }
-MEMBERS_SEE_THUMBNAILS = """
-create policy members_see_thumbnails on storage.objects for select to authenticated using (
-  bucket_id = 'thumbnails' and (storage.foldername(name))[1] = any ((select public.current_org_ids())::text[]))
-"""
+README = (Path(__file__).parents[3] / "README.md").read_text()
+(MEMBERS_SEE_THUMBNAILS,) = re.findall(r"create policy members_see_thumbnails .*?;", README, re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,10 @@ def thumbnails_of(project: Project, org: str) -> list[str]:
 
 @contextmanager
 def thumbnails_for_members(project: Project) -> Iterator[None]:
-    """The policy by which an application lets its users see their thumbnails."""
+    """README's policy by which an application lets its members see their thumbnails.
+
+    Hosted, `postgres` may create it by way of supautils; here it takes the owner of the table.
+    """
     with psycopg.connect(project.supabase.admin_database_url, autocommit=True) as admin:
         admin.execute(MEMBERS_SEE_THUMBNAILS.encode())
         try:
