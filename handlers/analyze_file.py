@@ -17,11 +17,9 @@ from handlers.ai.reading.facts import Reading
 from handlers.ai.reading.read_file import read_file
 from handlers.ai.reading.recognition import NOT_RECOGNISED, WORTH_ANOTHER_TRY, depends_on
 from handlers.ai.text.clean import clean_passages, clean_text
-from handlers.contract import Context, FilePayload, Job, Reject, handler
+from handlers.contract import Context, FilePayload, Job, handler
 from handlers.media.claims import is_mismatch, settled_type
-from handlers.media.limits import MEGABYTE
-from handlers.media.refused import Refused
-from handlers.media.sniff import sniff_file
+from handlers.original import Original, fetch_original
 from handlers.outputs import Analysis, Passage
 from handlers.settings import HandlerSettings
 
@@ -39,24 +37,30 @@ def _version(file: FilePayload, settings: HandlerSettings) -> str:
 @handler(timeout=120, reuse="content", version=_version)
 def analyze_file(job: Job[FilePayload], ctx: Context) -> Analysis:
     """Reads a file's text and describes it: title, language, summary, topics and key terms."""
-    file = job.payload
-    name = PurePosixPath(file.path).name
     ctx.progress(0.05, "downloading")
-    source = ctx.download_to_file(file.bucket, file.path, max_bytes=ctx.settings.largest_mb() * MEGABYTE)
-    try:
-        sniffed = sniff_file(source, name=name, claimed=file.mime_type, limits=ctx.settings)
-    except Refused as error:
-        raise Reject(str(error)) from None
+    original = fetch_original(job.payload, ctx)
     ctx.progress(0.15, "decoding")
-    reading = read_file(sniffed, source, ctx)
+    reading = read_file(original.sniffed, original.source, ctx)
     ctx.progress(0.85, "describing")
     provider = provider_of(ctx.settings)
-    extracted = _extracted(reading, name)
+    extracted = _extracted(reading, original.name)
     if provider.wants_pictures:
-        extracted = replace(extracted, pictures=pictures_of(reading, extracted.passages, source, ctx))
+        pictures = pictures_of(reading, extracted.passages, original.source, ctx)
+        extracted = replace(extracted, pictures=pictures)
     description = provider.analyze(extracted, ctx)
-    mime_type = settled_type(sniffed, is_sound=reading.kind == "audio", claimed=file.mime_type)
-    mismatch = is_mismatch(mime_type, file.mime_type)
+    return _analysis(original, job.payload.mime_type, extracted, reading, description)
+
+
+def _analysis(
+    original: Original,
+    claimed: str | None,
+    extracted: ExtractedFile,
+    reading: Reading,
+    description: Description,
+) -> Analysis:
+    """What the decoders know and what the provider says, in one."""
+    mime_type = settled_type(original.sniffed, is_sound=reading.kind == "audio", claimed=claimed)
+    mismatch = is_mismatch(mime_type, claimed)
     return Analysis(
         kind=reading.kind,
         mime_type=mime_type,
@@ -71,12 +75,12 @@ def analyze_file(job: Job[FilePayload], ctx: Context) -> Analysis:
         width=reading.width,
         height=reading.height,
         content=_content(extracted, description),
-        notes=_notes(reading, description, file.mime_type if mismatch else None),
+        notes=_notes(reading, description, claimed if mismatch else None),
         provider=description.provider,
         safety_flags=list(description.safety_flags),
         use=description.use,
         degraded=description.degraded or _lacks_text(reading, description),
-        content_sha256=_sha256(source),
+        content_sha256=_sha256(original.source),
     )
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import Any
 
-from handlers.contract import Context, Decoded, FilePayload, Job, Reject, handler
-from handlers.media.limits import MEGABYTE
-from handlers.media.refused import Refused
-from handlers.media.sniff import sniff_file
+from handlers.contract import Context, Decoded, FilePayload, Job, handler
+from handlers.original import fetch_original
 from handlers.outputs import Kind, Thumbnail, Thumbnails
 
 BUCKET = "thumbnails"
@@ -24,19 +21,12 @@ DECODERS: dict[Kind, str] = {
 @handler(timeout=60)
 def create_thumbnail(job: Job[FilePayload], ctx: Context) -> Thumbnails:
     """Makes small pictures of an image, a PDF's first page, a video's best frame, a sound or a text's beginning."""
-    file = job.payload
-    name = PurePosixPath(file.path).name
-    most = ctx.settings.largest_mb() * MEGABYTE
-    source = ctx.download_to_file(file.bucket, file.path, max_bytes=most)
-    name = PurePosixPath(file.path).name
-    try:
-        sniffed = sniff_file(source, name=name, claimed=file.mime_type, limits=ctx.settings)
-    except Refused as error:
-        raise Reject(str(error)) from None
+    original = fetch_original(job.payload, ctx)
+    kind = original.sniffed.kind
     ctx.progress(0.2, "decoding")
-    seconds = ctx.settings.seconds_of(sniffed.kind)
+    seconds = ctx.settings.seconds_of(kind)
     options: dict[str, Any] = {"sizes": list(ctx.settings.sizes()), "limits": ctx.settings.limits()}
-    decoded = ctx.decode(DECODERS[sniffed.kind], source, seconds=seconds, **options)
+    decoded = ctx.decode(DECODERS[kind], original.source, seconds=seconds, **options)
     ctx.progress(0.7, "storing")
     return _store(job, ctx, decoded)
 
