@@ -71,6 +71,18 @@ names_tests() {
   return 1
 }
 
+# Thousands of small databases are made and dropped: in memory, where there is room, that takes a third of the time.
+use_memory_for_temporary_files() {
+  local folder=/dev/shm probe
+  [[ -z ${PYTEST_DEBUG_TEMPROOT:-} && -w $folder ]] || return 0
+  (($(df --output=avail --block-size=1M "$folder" 2>/dev/null | tail -n 1) >= 4096)) || return 0
+  probe=$(mktemp -p "$folder")
+  printf '#!/bin/sh\n' >"$probe"
+  chmod +x "$probe"
+  ! "$probe" 2>/dev/null || export PYTEST_DEBUG_TEMPROOT=$folder
+  rm -f "$probe"
+}
+
 # Runs pytest for one leg; its exit code is kept in a file, since legs run side by side.
 run_leg() {
   local leg=$1 code=0
@@ -133,5 +145,6 @@ results=$(mktemp -d)
 trap 'end_legs; rm -rf "$results"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+use_memory_for_temporary_files
 run_legs "$@"
 sum_up
