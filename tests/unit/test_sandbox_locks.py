@@ -104,8 +104,9 @@ def test_settings_that_lie_beside_the_code_are_out_of_reach(
 ) -> None:
     project = tmp_path / "project"
     (project / "package").mkdir(parents=True)
-    (project / "package" / "code.py").touch()
-    (project / ".env").touch()
+    (project / ".settings").mkdir()
+    for name in ("package/code.py", ".settings/secret.py", ".env"):
+        (project / name).touch()
     (project / "notes").mkdir()
     monkeypatch.syspath_prepend(str(project))
 

@@ -59,6 +59,7 @@ def test_an_errand_finds_nothing_of_the_one_before(sandbox: Sandbox, source: Pat
     assert before["in_its_own_folder"]
     assert before["entries"] == ["out"]
     assert before["threads"] == 1
+    assert before["others_may_look"] == 0  # nor into its keeper, of which it is a copy
     assert len(before["descriptors"]) == 5  # the standard ones, its answer's, and the one that lists them
 
 
@@ -116,12 +117,15 @@ def test_a_keeper_is_replaced_after_some_errands(
     assert is_gone(first)
 
 
-def test_a_keeper_that_was_killed_while_it_waited_is_replaced(sandbox: Sandbox, source: Path) -> None:
+def test_a_keeper_that_was_killed_while_it_waited_is_not_held_against_the_next_file(
+    sandbox: Sandbox, source: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     first = keeper(sandbox, source)
     os.kill(first, signal.SIGKILL)
     assert eventually(lambda: is_gone(first))
 
     assert keeper(sandbox, source) != first
+    assert caplog.records == []
 
 
 def test_a_keeper_outlives_the_thread_that_started_it(sandbox: Sandbox, source: Path) -> None:
