@@ -62,6 +62,8 @@ def test_the_locks_that_the_kernel_has_do_close() -> None:
     [
         *("connects", "starts a program", "starts a process", "signals its keeper", "signals the worker"),
         *("signals everybody", "has files signal the worker", "limits its keeper"),
+        *("slows the worker down", "moves the worker to one core", "takes memory that no limit counts"),
+        *("locks out another file's owner", "changes another file's date", "marks another file"),
     ],
 )
 def test_a_decoder_reaches_neither_the_network_nor_other_processes(
@@ -211,6 +213,6 @@ def test_calls_of_other_machines_and_their_numbers_are_refused() -> None:
 
 @pytest.mark.parametrize("column", [0, 1])
 def test_no_number_stands_for_two_calls(column: int) -> None:
-    numbers = [numbers[column] for numbers in REFUSED.values()]
+    numbers = [numbers[column] for numbers in REFUSED.values() if numbers[column] >= 0]
 
     assert len(set(numbers)) == len(numbers)
