@@ -99,7 +99,7 @@ def _poster_of(source: Path, size: int, limits: Limits) -> tuple[Any, dict[str, 
         width, height = _shown_size(frame, stream)
         facts = {
             "has_video": True,
-            "time_s": frame.time,
+            "time_s": _time_of(frame, stream),
             "hdr": _is_hdr(frame),
             "width": width,
             "height": height,
@@ -153,6 +153,11 @@ def _sound_facts(container: Any, stream: Any) -> dict[str, Any]:
     if _next_frame(container, stream, RATE_PACKETS) is None:
         raise Refused(DAMAGED)
     return {"codec": stream.codec_context.name}
+
+
+def _time_of(frame: Any, stream: Any) -> float | None:
+    """Seconds from the beginning. A picture that was held back does not know how its time is counted."""
+    return None if frame.pts is None else float(frame.pts * stream.time_base)
 
 
 def _shown_size(frame: Any, stream: Any) -> tuple[int, int]:

@@ -55,6 +55,12 @@ def test_the_poster_is_the_liveliest_frame_not_the_black_first_one(tmp_path: Pat
     assert pyvips.Image.new_from_file(str(tmp_path / "256.webp")).getpoint(200, 70)[0] > 200
 
 
+def test_the_posters_time_is_known_of_a_film_whose_pictures_stand_in_another_order(tmp_path: Path) -> None:
+    source = save(tmp_path, film(shades=(255,), rate=25, preset="medium"))
+
+    assert video.thumbnails(source, tmp_path)["time_s"] == 0.0
+
+
 def test_a_film_that_is_black_throughout_still_has_a_poster(tmp_path: Path) -> None:
     source = save(tmp_path, film(shades=(0, 0)))
 
