@@ -56,7 +56,7 @@ def test_the_poster_is_the_liveliest_frame_not_the_black_first_one(tmp_path: Pat
 
 
 def test_the_posters_time_is_known_of_a_film_whose_pictures_stand_in_another_order(tmp_path: Path) -> None:
-    source = save(tmp_path, film(shades=(255,), rate=25, preset="medium"))
+    source = save(tmp_path, film(shades=(255,), rate=120, preset="medium"))
 
     assert video.thumbnails(source, tmp_path)["time_s"] == 0.0
 
