@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from functions import sandbox_landlock, sandbox_seccomp
+from functions import sandbox_capabilities, sandbox_landlock, sandbox_seccomp
 
 PR_SET_NO_NEW_PRIVS = 38
 OPEN_FILES = 256
@@ -43,6 +43,7 @@ def confine(request: dict[str, Any], readable: Sequence[str]) -> None:
     limit(resource.RLIMIT_NOFILE, OPEN_FILES)
     limit(resource.RLIMIT_CORE, 0)
     limit_processes()
+    sandbox_capabilities.give_up()
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it; here it has to end the process
     starts_programs = request["starts_programs"]
     sandbox_landlock.restrict(

@@ -21,9 +21,10 @@ BENEATH_PATH = 1
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 REFER, TRUNCATE, IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 CHANGE_FOLDERS = sum(1 << bit for bit in range(4, 13))  # to make or remove any kind of entry
+MAKE_DEVICES = 1 << 6 | 1 << 11  # files that stand for a terminal, a disk, the memory
 ON_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 READ = READ_FILE | READ_DIR
-WRITE = READ | WRITE_FILE | TRUNCATE | CHANGE_FOLDERS | REFER
+WRITE = READ | WRITE_FILE | TRUNCATE | (CHANGE_FOLDERS & ~MAKE_DEVICES) | REFER
 TCP = 0b11  # to bind and to connect
 OUTWARD = 0b11  # abstract sockets and signals
 

@@ -14,6 +14,7 @@ import pytest
 from functions import sandbox_seccomp
 from functions.sandbox import Sandbox
 from functions.sandbox_answer import DecoderFailed
+from functions.sandbox_capabilities import READ_SEARCH
 from functions.sandbox_confine import readable_paths, what_is_missing
 from functions.sandbox_seccomp import ALLOW, ERRNO, REFUSED, Step, assemble
 from tests.fixtures.sandboxes import CURIOUS, ROOT, make_sandbox
@@ -78,7 +79,7 @@ def test_a_decoder_reaches_neither_the_network_nor_other_processes(
     [
         *("reads its keeper's memory", "reads the worker's environment", "reads another file"),
         *("lists another folder", "writes another file", "makes another file", "removes another file"),
-        *("changes its source",),
+        *("changes its source", "makes a device"),
     ],
 )
 def test_a_decoder_reaches_no_file_but_its_own(sandbox: Sandbox, source: Path, what: str) -> None:
@@ -115,6 +116,11 @@ def test_settings_that_lie_beside_the_code_are_out_of_reach(
     paths = readable_paths()
 
     assert [path for path in paths if path.startswith(str(tmp_path))] == [str(project / "package")]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has powers to give up")
+def test_of_roots_powers_only_that_to_read_is_left(sandbox: Sandbox, source: Path) -> None:
+    assert sandbox.run(CURIOUS + "powers", source, timeout=30).facts == {"left": READ_SEARCH}
 
 
 def test_a_listed_decoder_starts_programs(source: Path) -> None:
