@@ -152,6 +152,21 @@ def test_a_provider_without_a_key_is_asked_where_it_has_an_address_of_its_own(
     assert not analyze(context(tmp_path, settings_for(fake, protocol, ai_api_key=None))).degraded
 
 
+def test_no_key_or_header_of_the_environment_goes_to_the_provider(
+    tmp_path: Path, fake: FakeProvider, protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ORG_ID", "PROJECT_ID", "API_KEY", "ADMIN_KEY", "AUTH_TOKEN", "BASE_URL"):
+        monkeypatch.setenv(f"OPENAI_{name}", "http://elsewhere.example")
+        monkeypatch.setenv(f"ANTHROPIC_{name}", "http://elsewhere.example")
+    for name in ("OPENAI_CUSTOM_HEADERS", "ANTHROPIC_CUSTOM_HEADERS"):
+        monkeypatch.setenv(name, "X-Other: elsewhere\nAuthorization: Bearer elsewhere\nX-Api-Key: elsewhere")
+    analyze(context(tmp_path, settings_for(fake, protocol)))
+    headers = {name.lower(): value for name, value in fake.requests[0].headers.items()}
+    assert not [name for name, value in headers.items() if "elsewhere" in value]
+    keys = {"openai": ("authorization", f"Bearer {KEY}"), "anthropic": ("x-api-key", KEY)}
+    assert keys[protocol] in headers.items()
+
+
 def test_overload_is_waited_for_until_the_last_attempt_and_then_done_by_rules(
     tmp_path: Path, fake: FakeProvider, protocol: Protocol
 ) -> None:

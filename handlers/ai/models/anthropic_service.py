@@ -37,7 +37,7 @@ class AnthropicService:
         base_url = settings.ai_base_url or ANTHROPIC_URL
         self.place = f"{base_url} {model}"
         key = settings.ai_api_key.get_secret_value() if settings.ai_api_key else NO_KEY
-        self._http = http_client()
+        self._http = http_client("x-api-key", key)
         self._client = anthropic.Anthropic(
             api_key=key, base_url=base_url, max_retries=0, http_client=self._http
         )

@@ -32,7 +32,7 @@ class OpenAiService:
         self._base_url = settings.ai_base_url or OPENAI_URL
         self.place = f"{self._base_url} {model}"
         key = settings.ai_api_key.get_secret_value() if settings.ai_api_key else NO_KEY
-        self._http = http_client()
+        self._http = http_client("authorization", f"Bearer {key}")
         self._client = openai.OpenAI(
             api_key=key, base_url=self._base_url, max_retries=0, http_client=self._http
         )

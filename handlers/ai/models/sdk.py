@@ -34,6 +34,16 @@ from handlers.ai.text.clean import clean_text
 CONNECT_SECONDS = 5.0
 SAID_CHARACTERS = 200  # of what the provider says about an error
 _STARTED = "crontick_started"
+_HEADERS = {
+    "accept",
+    "accept-encoding",
+    "anthropic-version",
+    "connection",
+    "content-length",
+    "content-type",
+    "host",
+    "user-agent",
+}
 _TOO_LONG = (
     "context_length",
     "context length",
@@ -76,9 +86,21 @@ class _Bounded(httpx2.SyncByteStream):
         self._stream.close()
 
 
-def http_client() -> httpx2.Client:
-    """A client of one job; whoever made it closes it."""
-    return httpx2.Client(verify=_certificates(), event_hooks={"request": [_start], "response": [_bound]})
+def http_client(key_header: str, key: str) -> httpx2.Client:
+    """A client of one job that sends this key and no other; whoever made it closes it.
+
+    The SDKs add headers of the environment (another key, an organisation, OPENAI_CUSTOM_HEADERS, ...), which may
+    belong to a provider that is not the one of the settings. None of them is sent.
+    """
+
+    def only_ours(request: httpx2.Request) -> None:
+        for name in set(request.headers) - _HEADERS:
+            if not name.startswith("x-stainless-"):  # by these the SDKs know what they asked for
+                del request.headers[name]
+        request.headers[key_header] = key
+
+    hooks: dict[str, list[Any]] = {"request": [only_ours, _start], "response": [_bound]}
+    return httpx2.Client(verify=_certificates(), event_hooks=hooks)
 
 
 @cache
