@@ -84,9 +84,11 @@ def _descend(
     for rung in rungs[begin:]:
         try:
             reply = service.ask(question, rung, repair=repair, seconds=seconds())
-        except (TooLong, NoPictures):
+        except TooLong:
             raise
         except FormRefused as error:
+            if isinstance(error, NoPictures) and question.pictures:
+                raise
             refused = error
             continue
         return rung, reply
