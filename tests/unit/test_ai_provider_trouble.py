@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,17 @@ from tests.fixtures.fake_openai import (
     status,
     trickles,
 )
-from tests.unit.ai_support import KEY, Protocol, analysis_of, analyze, cards, context, file_of, settings_for
+from tests.unit.ai_support import (
+    ANSWER,
+    KEY,
+    Protocol,
+    analysis_of,
+    analyze,
+    cards,
+    context,
+    file_of,
+    settings_for,
+)
 
 
 def retry_after(folder: Path, fake: FakeProvider, protocol: Protocol, step: Step, **more: Any) -> Retry:
@@ -41,6 +54,15 @@ MAY_PASS: dict[str, tuple[Step, float | None]] = {
     "a date that is over": (status(429, retry_after="Wed, 21 Oct 2015 07:28:00 GMT"), 0),
     "nonsense": (status(429, retry_after="soon"), None),
     "not said": (status(429), None),
+    "words about the plan": (
+        status(429, "You exceeded your current quota, check your plan and billing details", retry_after="20"),
+        20,
+    ),
+    "words about the key": (status(429, "Rate limit reached for this API key", retry_after="20"), 20),
+    "milliseconds without end": (
+        lambda exchange: exchange.reply(429, b"{}", headers={"retry-after-ms": "9" * 5000}),
+        3600,
+    ),
     "500": (status(500), None),
     "503": (status(503, retry_after="30"), 30),
     "overloaded": (status(529, "Overloaded"), None),
@@ -179,6 +201,30 @@ def test_overload_is_waited_for_until_the_last_attempt_and_then_done_by_rules(
     assert description.notes == ["ai: offline rules instead, the provider did not answer"]
 
 
+@pytest.mark.parametrize("ask", [analyze, cards])
+def test_a_model_that_takes_no_text_is_an_error_and_no_refusal(
+    tmp_path: Path, fake: FakeProvider, ask: Callable[..., Any]
+) -> None:
+    fake.will(*[status(400, "this model makes images") for _ in range(3)])
+    with pytest.raises(Retry, match="check AI_MODEL"):
+        ask(context(tmp_path, settings_for(fake)))
+
+
+def test_an_answer_that_unpacks_to_very_much_does_not_fill_the_memory(
+    tmp_path: Path, fake: FakeProvider, protocol: Protocol
+) -> None:
+    packed = gzip.compress(b" " * 200 * 1024**2)
+    fake.will(lambda exchange: exchange.reply(200, packed, headers={"content-encoding": "gzip"}))
+    with pytest.raises(Retry, match="larger than"):
+        analyze(context(tmp_path, settings_for(fake, protocol)))
+
+
+def test_a_packed_answer_of_usual_size_is_read(tmp_path: Path, fake: FakeProvider) -> None:
+    said = json.dumps({"choices": [{"message": {"content": json.dumps(ANSWER)}}]}).encode()
+    fake.will(lambda exchange: exchange.reply(200, gzip.compress(said), headers={"content-encoding": "gzip"}))
+    assert analyze(context(tmp_path, settings_for(fake))).title == "Cells"
+
+
 def test_who_is_told_to_wait_very_long_falls_back_at_once(tmp_path: Path, fake: FakeProvider) -> None:
     fake.will(status(429, retry_after=str(PATIENCE_SECONDS + 1)))
     assert analyze(context(tmp_path, settings_for(fake, ai_fallback="offline"))).degraded
@@ -190,8 +236,11 @@ def test_who_is_told_to_wait_very_long_falls_back_at_once(tmp_path: Path, fake: 
         says("", refusal="I cannot help with that."),
         says("", finish="content_filter"),
         status(400, "The response was filtered", error_code="content_filter"),
+        status(400, "Output blocked by content filtering policy"),
+        status(400, "Your prompt was flagged as potentially violating our usage policy"),
+        status(403, "Your chosen model requires moderation and your input was flagged"),
     ],
-    ids=["refusal", "filtered answer", "filtered request"],
+    ids=["refusal", "filtered answer", "filtered request", "filtered output", "flagged", "moderated"],
 )
 def test_a_refusal_is_final_done_by_rules_and_not_asked_again(
     tmp_path: Path, fake: FakeProvider, protocol: Protocol, step: Step

@@ -33,6 +33,7 @@ from handlers.ai.text.clean import clean_text
 
 CONNECT_SECONDS = 5.0
 SAID_CHARACTERS = 200  # of what the provider says about an error
+MAX_PACKED_BYTES = 64 * 1024  # gzip unpacks to a thousand times of it at most
 _STARTED = "crontick_started"
 _HEADERS = {
     "accept",
@@ -53,8 +54,17 @@ _TOO_LONG = (
     "max_model_len",
 )
 _NO_PICTURES = ("image", "vision", "multimodal", "multi-modal")
-_NO_CREDIT = ("insufficient_quota", "credit balance", "billing", "payment required")
-_FILTERED = ("content_filter", "content management policy", "responsible_ai")
+_NO_CREDIT = ("credit balance", "billing", "payment required")
+_USED_UP = "insufficient_quota"  # unlike other words about quotas: those are about this minute or day
+_FILTERED = (
+    "content_filter",
+    "content filter",  # and filtering
+    "content_policy",
+    "content management policy",
+    "responsible_ai",
+    "flagged",
+    "usage polic",
+)
 
 
 class Filtered(Trouble):
@@ -68,15 +78,16 @@ class _TooLarge(httpx2.TransportError):
 class _Bounded(httpx2.SyncByteStream):
     """An answer that ends: neither larger nor slower than it may be, however it trickles in."""
 
-    def __init__(self, stream: httpx2.SyncByteStream, ends: float) -> None:
+    def __init__(self, stream: httpx2.SyncByteStream, ends: float, most: int) -> None:
         self._stream = stream
         self._ends = ends
+        self._most = most
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0
         for chunk in self._stream:
             size += len(chunk)
-            if size > MAX_ANSWER_BYTES:
+            if size > self._most:
                 raise _TooLarge("the answer is too large")
             if time.monotonic() > self._ends:
                 raise httpx2.ReadTimeout("the answer takes too long")
@@ -98,6 +109,7 @@ def http_client(key_header: str, key: str) -> httpx2.Client:
             if not name.startswith("x-stainless-"):  # by these the SDKs know what they asked for
                 del request.headers[name]
         request.headers[key_header] = key
+        request.headers["accept-encoding"] = "identity"  # how large a packed answer is shows too late
 
     hooks: dict[str, list[Any]] = {"request": [only_ours, _start], "response": [_bound]}
     return httpx2.Client(verify=_certificates(), event_hooks=hooks)
@@ -148,22 +160,23 @@ def of_status(response: httpx2.Response, settings: AiSettings) -> Trouble:
     """What a status other than success means for the job."""
     status, said = response.status_code, _said(response, settings)
     lowered = said.lower()
-    if any(words in lowered for words in _NO_CREDIT) or status == 402:
+    may_pass = status in (408, 409, 425, 429) or status >= 500
+    if status == 402 or _USED_UP in lowered or (not may_pass and any(word in lowered for word in _NO_CREDIT)):
         return Misconfigured(
             "AI_API_KEY", f"the provider says that its account has no credit left ({status})"
         )
+    if may_pass:
+        return Unavailable(f"the provider answered {status}{_quoted(said)}", after=_wait(response.headers))
+    if status in (400, 403, 422) and any(words in lowered for words in _FILTERED):
+        return Filtered(f"the provider's filter stopped the request ({status})")
     if status in (401, 403) or "api key" in lowered:
         return Misconfigured("AI_API_KEY", f"the provider rejects the key ({status})")
-    if status in (408, 409, 425, 429) or status >= 500:
-        return Unavailable(f"the provider answered {status}{_quoted(said)}", after=_wait(response.headers))
     if status == 404:
         return _of_not_found(said, settings)
     if 300 <= status < 400:
         return Misconfigured("AI_BASE_URL", f"that address leads to another one ({status})")
     if status == 413 or any(words in lowered for words in _TOO_LONG):
         return TooLong(f"the provider answered {status}{_quoted(said)}")
-    if any(words in lowered for words in _FILTERED):
-        return Filtered(f"the provider's filter stopped the request ({status})")
     if status in (400, 422):
         refused = NoPictures if any(words in lowered for words in _NO_PICTURES) else FormRefused
         return refused(f"{status}{_quoted(said)}")
@@ -211,7 +224,7 @@ def _quoted(said: str) -> str:
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:
-    milliseconds = headers.get("retry-after-ms", "")
+    milliseconds = headers.get("retry-after-ms", "")[:12]
     if milliseconds.isdecimal() and milliseconds.isascii():
         return seconds_of_retry_after(str(int(milliseconds) / 1000))
     return seconds_of_retry_after(headers.get("retry-after"))
@@ -226,4 +239,6 @@ def _bound(response: httpx2.Response) -> None:
     allowed = timeouts.get("read") or CONNECT_SECONDS
     ends = response.request.extensions.get(_STARTED, time.monotonic()) + allowed
     if isinstance(response.stream, httpx2.SyncByteStream):
-        response.stream = _Bounded(response.stream, ends)
+        is_packed = response.headers.get("content-encoding", "identity") != "identity"
+        most = MAX_PACKED_BYTES if is_packed else MAX_ANSWER_BYTES
+        response.stream = _Bounded(response.stream, ends, most)
