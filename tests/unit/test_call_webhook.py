@@ -38,6 +38,7 @@ class Receiver:
     answer: bytes = b""
     endless: bool = False
     hang: threading.Event | None = None
+    trickles: int = 0
     got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
 
@@ -50,6 +51,10 @@ def receiver() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["content-length"]))
             found.got.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
             if found.hang:
+                while found.trickles and not found.hang.wait(0.1):
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\nx-more: " if found.trickles > 1 else b"x")
+                    self.wfile.flush()
+                    found.trickles = 1
                 found.hang.wait(10)
                 return
             self.send_response(found.status)
@@ -184,12 +189,12 @@ def test_what_may_pass_is_tried_again_by_the_job_types_backoff(receiver: Receive
     ("value", "seconds"),
     [
         ("7", 7),
-        ("0", 0),
+        ("0", None),
         ("99999999999999", 86_400),
         ("-1", None),
         ("soon", None),
         ("1e9", None),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", None),
         ("Wed, 21 Oct 2415 07:28:00 GMT", 86_400),
         ("Wed, 21 Oct 2415 07:28:00", 86_400),
     ],
@@ -236,6 +241,16 @@ def test_a_receiver_that_says_nothing_ends_before_the_jobs_time_does(receiver: R
     started = time.monotonic()
 
     with outcome(Retry, "ReadTimeout"):
+        call_webhook(job, context(receiver.url, seconds=3.2))
+    assert time.monotonic() - started < 3.2
+
+
+def test_a_head_that_never_ends_is_given_up_before_the_jobs_time_is_over(receiver: Receiver) -> None:
+    receiver.hang, receiver.trickles = threading.Event(), 2
+    job = job_with("call_webhook", Call(url=receiver.url))
+    started = time.monotonic()
+
+    with outcome(Retry, "cannot be reached"):
         call_webhook(job, context(receiver.url, seconds=3.2))
     assert time.monotonic() - started < 3.2
 
