@@ -51,7 +51,9 @@ MAY_PASS: dict[str, tuple[Step, float | None]] = {
     "seconds": (status(429, retry_after="7"), 7),
     "fractions": (status(429, retry_after="0.5"), 0.5),
     "much too long": (status(429, retry_after="999999"), 3600),
-    "a date that is over": (status(429, retry_after="Wed, 21 Oct 2015 07:28:00 GMT"), 0),
+    "a date that is over": (status(429, retry_after="Wed, 21 Oct 2015 07:28:00 GMT"), None),
+    "at once": (status(429, retry_after="0"), None),
+    "less than nothing": (status(503, retry_after="-5"), None),
     "nonsense": (status(429, retry_after="soon"), None),
     "not said": (status(429), None),
     "words about the plan": (

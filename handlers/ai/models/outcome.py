@@ -23,6 +23,9 @@ def falls_back(trouble: Trouble, settings: AiSettings, ctx: Context) -> bool:
 def outcome_of(trouble: Trouble) -> Outcome:
     """An operator can correct what is misconfigured, so that is a retry as well."""
     after = trouble.after if isinstance(trouble, Unavailable) else None
+    after = (
+        after or None
+    )  # "at once" would use up all attempts within a tick: the job type's backoff knows better
     if isinstance(trouble, OutOfTime):
         after = SOON_SECONDS
     return Retry(f"ai: {trouble}", after=after)
