@@ -175,6 +175,16 @@ def test_a_text_that_is_too_long_for_the_model_is_halved_as_well(tmp_path: Path,
     assert [seen.form for seen in fake.requests] == ["schema"] * 3
 
 
+def test_a_model_that_takes_no_part_at_all_names_its_setting_and_nothing_of_it_is_kept(
+    tmp_path: Path, fake: FakeProvider
+) -> None:
+    ctx = context(tmp_path, settings_for(fake))
+    fake.will(*[status(413, "request entity too large") for _ in range(20)])
+    with pytest.raises(Retry, match="too long for the model; check AI_CHUNK_TOKENS"):
+        analyze(ctx)
+    assert ctx.kept == {}  # or it would stay too long after the operator has corrected it
+
+
 def test_when_every_answer_is_cut_off_the_setting_is_named(tmp_path: Path, fake: FakeProvider) -> None:
     fake.will(*[says("{", finish="length")] * 50)
     with pytest.raises(Retry, match="longer than 4000 tokens; check AI_MAX_OUTPUT_TOKENS"):

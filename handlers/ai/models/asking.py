@@ -82,7 +82,7 @@ class Asker:
         use = priced(answered.use, self._settings)
         self.use = total([self.use, use])
         try:
-            if answered.trouble is None:
+            if answered.trouble is None and not answered.is_too_long:
                 answer = answered.answer.model_dump(mode="json") if answered.answer else None
                 self._ctx.keep(key, {"finish": answered.finish, "answer": answer})
                 self._newest = key

@@ -34,6 +34,7 @@ class Answered:
     finish: Finish = "complete"
     use: AiUse = field(default_factory=AiUse)
     trouble: Trouble | None = None
+    is_too_long: bool = False  # the question is, so it was not answered at all and nothing was paid
 
 
 def ask(service: Service, question: Question, seconds: Callable[[], float]) -> Answered:
@@ -42,7 +43,7 @@ def ask(service: Service, question: Question, seconds: Callable[[], float]) -> A
     try:
         return replace(_ask(service, question, seconds, uses), use=total(uses))
     except TooLong:
-        return Answered(finish="cut", use=total(uses))
+        return Answered(finish="cut", use=total(uses), is_too_long=not uses)
     except Trouble as trouble:
         return Answered(trouble=trouble, use=total(uses))
 

@@ -33,7 +33,7 @@ class Gathered:
 def ask_about(
     parts: Sequence[Part], question_of: Callable[[Part], Question], asker: Asker, settings: AiSettings
 ) -> Gathered:
-    """All answers. Raises `Misconfigured` where not one of them fits into AI_MAX_OUTPUT_TOKENS."""
+    """All answers. Raises `Misconfigured` where not one question or answer is short enough."""
     waiting = list(parts)
     ended: list[tuple[Part, Answered]] = []
     while waiting:
@@ -54,6 +54,8 @@ def _gathered(answers: Sequence[Answered], settings: AiSettings) -> Gathered:
     blind = [answered for answered in answers if isinstance(answered.trouble, NoPictures)]
     bad = [answered for answered in answers if answered.trouble and answered not in blind]
     if cut and not usable and not refused:
+        if all(answered.is_too_long for answered in cut):
+            raise Misconfigured("AI_CHUNK_TOKENS", "even a small part of the file is too long for the model")
         raise Misconfigured(
             "AI_MAX_OUTPUT_TOKENS", f"every answer is longer than {settings.ai_max_output_tokens} tokens"
         )
