@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.ai.models.answers import FileAnswer
 from handlers.ai.models.chunks import MAX_SPLITS, Part, parts_of
 from handlers.ai.models.parts import CUT_OFF, PARTLY_REFUSED, PARTLY_UNUSABLE
+from handlers.ai.models.prompts import MOST_CARDS, merge
 from handlers.ai.text.structure import read_blocks
 from handlers.contract import Retry, Snooze
 from handlers.outputs import Passage
@@ -266,3 +268,18 @@ def test_where_nothing_can_be_kept_going_on_is_charged_or_it_would_never_end(
     with pytest.raises(Retry, match="no time left"):
         cards(Forgetful(tmp_path, settings=settings), analysis_of(BOOK))
     assert len(fake.requests) == 2
+
+
+def test_of_an_answer_with_very_many_cards_as_many_are_looked_at_as_were_asked_for(
+    tmp_path: Path, fake: FakeProvider
+) -> None:
+    card = {"type": "basic", "front": "What is it?", "back": "nothing", "quote": "It is not in the file."}
+    fake.will(says({"cards": [card] * 150}))
+    deck = cards(context(tmp_path, settings_for(fake)))
+    assert (deck.dropped["too many"], sum(deck.dropped.values())) == (150 - MOST_CARDS, 150)
+
+
+def test_parts_that_a_model_talked_about_at_length_are_summed_up_shortly() -> None:
+    talk = "word " * 4_000
+    answer = FileAnswer(title=talk, summary=talk, topics=[talk] * 100, key_terms=[talk] * 100)
+    assert len(merge([answer] * 40).material) < 40 * 6_000

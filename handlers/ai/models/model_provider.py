@@ -7,6 +7,7 @@ offline rules take over what the model cannot do; then the result says `degraded
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -164,17 +165,14 @@ class ModelProvider:
         answers = [
             answered.answer for answered in gathered.answers if isinstance(answered.answer, CardsAnswer)
         ]
-        proposals = [card for answer in answers for card in answer.cards]
+        proposals = [card for answer in answers for card in answer.cards[: prompts.MOST_CARDS]]
+        too_many = sum(len(answer.cards) for answer in answers) - len(proposals)
         deck = cards_of_proposals([_proposal(card, one_line) for card in proposals if card], analysis)
         deck = _with_notes(
             deck, [*notes, *gathered.notes], asker.use, provider=self.name, degraded=gathered.degraded
         )
-        malformed = sum(card is None for card in proposals)
-        return (
-            deck.model_copy(update={"dropped": deck.dropped | {"malformed": malformed}})
-            if malformed
-            else deck
-        )
+        more = Counter({"malformed": sum(card is None for card in proposals), "too many": too_many})
+        return deck.model_copy(update={"dropped": deck.dropped | +more})
 
 
 def _described_so(
