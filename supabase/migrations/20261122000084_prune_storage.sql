@@ -3,6 +3,8 @@
 
 -- Of these objects, the pictures whose file version was overwritten or deleted. One whose file is not known at all, or
 -- has another organisation or version by now, has to be an hour old: nothing of it may be on its way still.
+-- Taken for ours is only what is named as create_thumbnail names it, to the version and the size; what else adopters
+-- keep in a bucket of this name, say under <user>/<year>/<month>, is theirs.
 -- Called by enqueue_prune_storage. Takes no locks.
 create function public.outlived_pictures(object_ids uuid[]) returns table (org_id text, path text)
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
@@ -13,13 +15,13 @@ begin
   left join public.ingested_files f on f.id = case
     when o.name ~ '^[^/]+/[0-9]{1,18}/[^/]+/' then split_part(o.name, '/', 2)::bigint end
   where o.id = any (object_ids) and o.bucket_id = 'thumbnails'
-    -- What others keep in this bucket is theirs.
-    and o.name ~ '^[^/]+/[0-9]{1,18}/[^/]+/[^/]+$' and not string_to_array(o.name, '/') && '{.,..}'
+    and o.name ~ '^[^/]+/[0-9]{1,18}/[^/]+/[0-9]{1,5}[.]webp$' and not string_to_array(o.name, '/') && '{.,..}'
     and btrim(split_part(o.name, '/', 1)) <> '' and length(split_part(o.name, '/', 1)) <= 256
     and case
       when f.org_id = split_part(o.name, '/', 1) and f.version = split_part(o.name, '/', 3)
       then f.superseded_at is not null or f.deleted_at is not null
-      else coalesce(o.updated_at, o.created_at, '-infinity') < now() - interval '1 hour' end;
+      else coalesce(o.updated_at, o.created_at, '-infinity') < now() - interval '1 hour'
+        and split_part(o.name, '/', 3) ~ '^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|unversioned)$' end;
 end $$;
 revoke all on function public.outlived_pictures(uuid[]) from public, anon, authenticated;
 grant execute on function public.outlived_pictures(uuid[]) to service_role;

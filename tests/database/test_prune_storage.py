@@ -11,6 +11,7 @@ from tests.database.queue import Queue, Row, at_once
 from tests.database.storage import delete, move, upload
 
 UPLOAD = "acme/photo.jpg"
+VERSION = "7c9e6679-7425-40de-944b-e07fc1f90ae7"  # as Storage gives them
 
 
 def prune(queue: Queue, **arguments: Any) -> Row:
@@ -118,11 +119,18 @@ def test_pictures_that_came_too_late_for_their_file_are_found_the_next_time(queu
     "like",
     [
         "acme/1000{id}/{version}/256.webp",
-        "acme/{id}/another-version/256.webp",
+        "acme/{id}/7c9e6679-7425-40de-944b-e07fc1f90ae7/256.webp",
         "globex/{id}/{version}/256.webp",
-        "acme/999999999999999999/v/256.webp",
+        f"acme/999999999999999999/{VERSION}/256.webp",
+        "acme/1000{id}/unversioned/256.webp",
     ],
-    ids=["an unknown file", "an unknown version", "another organisation's", "a file that cannot be"],
+    ids=[
+        "an unknown file",
+        "an unknown version",
+        "another organisation's",
+        "a file that cannot be",
+        "no version",
+    ],
 )
 def test_a_picture_of_nothing_we_know_goes_when_it_is_an_hour_old(queue: Queue, like: str) -> None:
     upload(queue.connection, UPLOAD)
@@ -141,12 +149,16 @@ def test_a_picture_of_nothing_we_know_goes_when_it_is_an_hour_old(queue: Queue, 
     [
         "logo.png",
         "acme/logo.png",
-        "acme/logo/v1/256.webp",
+        f"acme/logo/{VERSION}/256.webp",
         "acme/7/256.webp",
-        "acme/7/v1/more/256.webp",
-        "acme/1234567890123456789/v1/256.webp",
+        "acme/2024/january/holiday.png",
+        "acme/2024/01/1024.webp",
+        f"acme/2024/{VERSION}/holiday.webp",
+        f"acme/2024/{VERSION}/256.png",
+        f"acme/7/{VERSION}/more/256.webp",
+        f"acme/1234567890123456789/{VERSION}/256.webp",
         "acme/7/../256.webp",
-        " /7/v1/256.webp",
+        f" /7/{VERSION}/256.webp",
     ],
 )
 def test_what_others_keep_in_the_bucket_is_theirs(queue: Queue, path: str) -> None:
@@ -156,7 +168,7 @@ def test_what_others_keep_in_the_bucket_is_theirs(queue: Queue, path: str) -> No
 
 
 def test_uploads_that_look_like_pictures_are_no_pictures(queue: Queue) -> None:
-    picture(queue, "acme/7/v1/256.webp", bucket="ingest", hours_old=1000)
+    picture(queue, f"acme/7/{VERSION}/256.webp", bucket="ingest", hours_old=1000)
 
     assert prune(queue)["enqueued"] == 0
 
@@ -190,8 +202,8 @@ def test_a_job_holds_at_most_500_pictures_of_one_organisation(queue: Queue) -> N
     for org_id, count in (("acme", 1001), ("globex", 3)):
         queue.rows(
             "insert into storage.objects (bucket_id, name, version, created_at, updated_at) "
-            "select 'thumbnails', format('%%s/%%s/v/256.webp', %s::text, n), 'v', '2020-01-01', '2020-01-01' "
-            "from generate_series(1, %s) n",
+            "select 'thumbnails', format('%%s/%%s/%%s/256.webp', %s::text, n, gen_random_uuid()), 'v', "
+            "'2020-01-01', '2020-01-01' from generate_series(1, %s) n",
             org_id,
             count,
         )
@@ -208,6 +220,17 @@ def test_a_job_holds_at_most_500_pictures_of_one_organisation(queue: Queue) -> N
     ]
     assert {row["priority"] for row in rows} == {-60}
     assert len(set(to_remove(queue))) == 1001
+
+
+def test_the_longest_names_fit_into_their_jobs(queue: Queue) -> None:
+    queue.rows(
+        "insert into storage.objects (bucket_id, name, version, created_at, updated_at) "
+        "select 'thumbnails', format('%%s/%%s/%%s/%%s', repeat('🦊', 256), n, gen_random_uuid(), name), 'v', "
+        "'2020-01-01', '2020-01-01' from generate_series(1, 500) n, "
+        "(values ('256.webp'), (repeat('9', 3000) || '.webp')) kind (name)"
+    )
+
+    assert prune(queue)["enqueued"] == 500
 
 
 def test_a_call_looks_at_a_bounded_number_of_objects_and_the_next_one_goes_on(queue: Queue) -> None:
