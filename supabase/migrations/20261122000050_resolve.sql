@@ -48,7 +48,8 @@ revoke all on function public.apply_outputs(public.job_result[]) from public, an
 grant execute on function public.apply_outputs(public.job_result[]) to service_role;
 
 -- The jobs among these whose file version is no longer the stored one: overwritten, moved or deleted.
--- Called by resolve_jobs. Share-locks the file rows by ascending id, so that an overwrite waits for the commit or is seen.
+-- Called by resolve_jobs. Locks the file rows by ascending id, so that an overwrite waits for the commit or is seen, and so
+-- that outputs of one file, of which each writes several rows, are applied one after the other.
 create function public.jobs_of_outdated_files(job_ids bigint[]) returns bigint[]
 language plpgsql security definer set search_path = '' set enable_seqscan = off as $$
 declare
@@ -57,7 +58,7 @@ begin
   if file_ids = '{}' then
     return '{}';
   end if;
-  perform 1 from public.ingested_files f where f.id = any (file_ids) order by f.id for share;
+  perform 1 from public.ingested_files f where f.id = any (file_ids) order by f.id for no key update;
 
   return array(
     select j.id

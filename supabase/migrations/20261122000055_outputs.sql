@@ -1,7 +1,7 @@
 -- outputs: what the three bundled handlers found out, written by resolve_jobs in the transaction that marks the job done.
 -- An apply function gets the job and its output; whatever it raises fails that one attempt with the reason.
 
--- The file version that a job worked on. Called by the apply functions; resolve_jobs holds its share lock.
+-- The file version that a job worked on. Called by the apply functions; resolve_jobs holds its lock.
 create function public.file_of_job(job public.jobs) returns public.ingested_files
 language plpgsql stable security definer set search_path = '' as $$
 declare

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from scripts.local_supabase.postgres import Cluster
+from tests.database.file_flow import card, run_flow
 from tests.database.queue import Queue, Row, at_once, result_of
 from tests.database.storage import delete_many, upload
 
@@ -126,3 +127,37 @@ def test_retrying_dead_letters_while_their_files_are_deleted_does_not_deadlock(
     # A job that came back just before its file went away is refused when it ends.
     while revived := queue.claim(100):
         assert {answer["verdict"] for answer in queue.resolve(*map(result_of, revived))} == {"superseded"}
+
+
+def test_batches_that_write_the_cards_of_the_same_files_do_not_deadlock(
+    workers: list[Queue], admin: psycopg.Connection[Any]
+) -> None:
+    one, other = workers[:2]
+    for path in ("acme/a.txt", "acme/b.txt"):
+        upload(one.connection, path)
+    run_flow(one, [card("a"), card("z")])
+    files = [row["id"] for row in one.rows("select id from public.ingested_files order by id")]
+    one.enqueue_many(
+        *(
+            {"type": "create_cards", "file_id": file, "payload": {"asked": asked}}
+            for asked, file in enumerate([*files, *files])
+        )
+    )
+
+    def batch(worker: Queue, *asked: int) -> list[Row]:
+        claimed = {job["payload"]["asked"]: job for job in jobs}
+        results = [result_of(claimed[number], output={"cards": [card("a"), card("z")]}) for number in asked]
+        return worker.resolve(*results)
+
+    jobs = one.claim()
+    other.worker_id = one.worker_id
+    with ThreadPoolExecutor(2) as pool:
+        with admin.transaction():  # stops either batch in the midst of its first file
+            admin.execute("select 1 from public.cards where card_key = 'z' for update")
+            answers = [pool.submit(batch, one, 0, 3)]
+            wait_until_blocked(admin, 1)
+            answers.append(pool.submit(batch, other, 1, 2))
+            wait_until_blocked(admin, 2)
+        verdicts = [answer["verdict"] for future in answers for answer in future.result(timeout=30)]
+
+    assert verdicts == ["ok"] * 4
