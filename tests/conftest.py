@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+
+from handlers.settings import HandlerSettings
 
 LEGS = ("wheel", "debian")
 
@@ -15,6 +19,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--fuzz-seconds", type=float, default=10.0, help="how long each fuzzing test looks (10 s)"
     )
     parser.addoption("--fuzz-seed", type=int, help="run one round of the fuzzing tests, by its seed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_provider_of_the_developers_own() -> Iterator[None]:
+    """What is set in the shell, or in `.env`, neither changes a test nor is paid for by one."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in HandlerSettings.model_fields:
+            patch.delenv(name.upper(), raising=False)
+        patch.setenv("AI_PROVIDER", "offline")
+        yield
 
 
 @pytest.fixture(scope="session")

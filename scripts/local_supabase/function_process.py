@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from handlers.settings import HandlerSettings
 from scripts.local_supabase import processes
 from scripts.local_supabase.errors import LocalSupabaseError
 from scripts.local_supabase.processes import Child
@@ -19,7 +20,8 @@ from scripts.local_supabase.processes import Child
 REPOSITORY = Path(__file__).resolve().parents[2]
 APPLICATION = "functions_framework:create_app(target='cron_tick', source='functions/main.py')"
 START_SECONDS = 60.0
-# Of the caller's environment the function sees the system's part and its own tuning, never other keys.
+# Of the caller's environment the function sees the system's part, its own tuning and what handlers are told,
+# the AI provider's key too; never the keys of another project.
 SYSTEM_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH")
 TUNING_PREFIXES = (
     "CRONTICK_HANDLERS",
@@ -30,8 +32,8 @@ TUNING_PREFIXES = (
     "MAX_",
     "SHUTDOWN_",
     "TICK_",
-    "WEBHOOK_",
 )
+HANDLER_VARIABLES = frozenset(name.upper() for name in HandlerSettings.model_fields)
 
 
 @contextmanager
@@ -70,7 +72,7 @@ def inherited_environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name in SYSTEM_VARIABLES or name.startswith(TUNING_PREFIXES)
+        if name in SYSTEM_VARIABLES or name in HANDLER_VARIABLES or name.startswith(TUNING_PREFIXES)
     }
 
 
