@@ -29,6 +29,8 @@ except ImportError:  # the extra `video` is not installed
 
 POSTER_POSITIONS = (0.02, 0.10, 0.25, 0.50, 0.75)
 PROBE_WIDTH, PROBE_HEIGHT = 160, 90
+BLANK = 4.0  # contrast, of 127: below it a picture shows nothing, noise at the most
+LOOK_EVERY = 6  # pictures of a film that is followed from its beginning
 RATE_PACKETS = 300  # of a video that claims too high a rate: enough to see its true one
 MOST_OBLONG_PIXEL = 10
 NOTHING_PLAYS = (
@@ -216,7 +218,25 @@ def _poster(container: Any, stream: Any, max_frames: int) -> Any | None:
         contrast = _contrast(frame) if frame is not None else -1.0
         if contrast > best_contrast:
             best, best_contrast = frame, contrast
+    if best is not None and best_contrast < BLANK:
+        return _after_the_fade(container, stream, max_frames) or best
     return best
+
+
+def _after_the_fade(container: Any, stream: Any, max_frames: int) -> Any | None:
+    """The first picture from the beginning on that shows something, key frame or not.
+
+    A short film often has one key frame, and where it fades in, that one is black.
+    """
+    stream.codec_context.skip_frame = "DEFAULT"
+    try:
+        container.seek(0)
+        for count, frame in enumerate(islice(container.decode(stream), max_frames)):
+            if count % LOOK_EVERY == 0 and _contrast(frame) >= BLANK:
+                return frame
+    except (av.error.FFmpegError, OSError):
+        pass  # what is there is damaged, or ends: the blank picture has to do
+    return None
 
 
 def _contrast(frame: Any) -> float:

@@ -61,6 +61,15 @@ def test_the_posters_time_is_known_of_a_film_whose_pictures_stand_in_another_ord
     assert video.thumbnails(source, tmp_path)["time_s"] == 0.0
 
 
+def test_a_film_whose_one_key_frame_is_black_shows_what_comes_after_it(tmp_path: Path) -> None:
+    source = save(tmp_path, film("webm", shades=(0, 0, 120, 255), seconds_per_key_frame=60))
+
+    facts = video.thumbnails(source, tmp_path)
+
+    assert facts["time_s"] >= 2
+    assert pyvips.Image.new_from_file(str(tmp_path / "256.webp")).getpoint(200, 70)[0] > 80
+
+
 def test_a_film_that_is_black_throughout_still_has_a_poster(tmp_path: Path) -> None:
     source = save(tmp_path, film(shades=(0, 0)))
 
