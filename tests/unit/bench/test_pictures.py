@@ -126,6 +126,7 @@ def test_whoever_makes_smaller_thumbnails_is_no_comparison() -> None:
 def test_the_peak_of_a_process_is_what_it_has_had_at_once() -> None:
     # In a process of its own: this one may have had more in its time.
     program = """
+from scripts.bench.pictures.peak import peak_mb
 before = peak_mb()
 taken = bytearray(200 * 1024 * 1024)
 taken[::1024] = b"x" * len(taken[::1024])
