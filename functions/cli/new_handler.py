@@ -8,6 +8,7 @@ import shlex
 import sys
 from dataclasses import dataclass
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -133,6 +134,8 @@ def _show(name: str, target: _Target, *, file: bool) -> None:
             ("Run its test", f"PYTHONPATH={root} {python} -m pytest {test}"),
             ("Deploy it with", f"PYTHONPATH={root} CRONTICK_HANDLERS={target.package}"),
         ]
+    if find_spec("pytest") is None:
+        steps.insert(0, ("Install what runs tests", "uv pip install pytest"))
     if file:
         steps.append(("Start it with every upload", _ROUTE.replace("NAME", name)))
     else:

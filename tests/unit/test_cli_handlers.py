@@ -160,6 +160,15 @@ def test_a_folder_inside_a_package_is_imported_from_the_top(tmp_path: Path) -> N
     )
 
 
+def test_where_nothing_runs_tests_it_is_said_how_to_get_it(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "uv pip install pytest" not in crontick("new-handler", "count_words").stdout
+    monkeypatch.setattr(new_handler, "find_spec", lambda _: None)
+
+    assert "uv pip install pytest" in crontick("new-handler", "count_lines").stdout
+
+
 def test_the_next_steps_can_be_typed(repository: Path) -> None:
     by_upload = crontick("new-handler", "render_scene").stdout
     by_hand = crontick("new-handler", "send_digest", "--no-file").stdout
