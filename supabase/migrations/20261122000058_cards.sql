@@ -32,6 +32,8 @@ begin
     raise exception 'front, back and hint may have 4000 characters each' using errcode = '22023';
   elsif card.type = 'cloze' and gaps <> 1 then
     raise exception 'the front of a cloze needs exactly one gap, written as […]' using errcode = '22023';
+  elsif array_ndims(card.tags) > 1 then
+    raise exception 'tags have to be a plain list of strings' using errcode = '22023';
   elsif cardinality(card.tags) > 20 or exists (
     select from unnest(card.tags) tag where tag is null or tag !~ '\S' or length(tag) > 100) then
     raise exception 'a card may have 20 tags, none of them empty or longer than 100 characters' using errcode = '22023';
@@ -142,7 +144,7 @@ begin
     raise exception 'stability has to be a number of days above 0' using errcode = '22023';
   elsif difficulty is null or difficulty not between 1 and 10 then
     raise exception 'difficulty has to be a number from 1 to 10' using errcode = '22023';
-  elsif last_review is null or not isfinite(last_review) or last_review > now() + interval '1 hour' then
+  elsif last_review is null or last_review < '1970-01-01 00:00:00+00' or last_review > now() + interval '1 hour' then
     raise exception 'last_review has to be the time of the review' using errcode = '22023';
   elsif due is null or not isfinite(due) or due < last_review or due > last_review + interval '200 years' then
     raise exception 'due has to be a time after last_review' using errcode = '22023';

@@ -41,6 +41,7 @@ EDITS: list[tuple[Row, str]] = [
     ({"tags": ["ok", None]}, "none of them empty"),
     ({"tags": ["x"] * 21}, "20 tags"),
     ({"tags": ["x" * 101]}, "longer than 100"),
+    ({"tags": [["a", "b"], ["c", "d"]]}, "plain list"),
 ]
 
 
@@ -63,6 +64,7 @@ REVIEWS: list[tuple[Row, str]] = [
     ({"due": "infinity"}, "due has to be"),
     ({"last_review": None}, "last_review has to be"),
     ({"last_review": "-infinity"}, "last_review has to be"),
+    ({"last_review": "0044-03-15 BC", "due": "0043-01-01 BC"}, "last_review has to be"),
     ({"last_review": NOW + timedelta(days=1)}, "last_review has to be"),
 ]
 
