@@ -1,7 +1,8 @@
 -- cards: what signed-in users do to them. An application calls these with its user's token; apply_create_cards keeps
 -- what they did when the file is processed again.
 
--- The organisation's own card, locked; another organisation's is as if it did not exist. Called by the functions below.
+-- The organisation's own card, locked; another organisation's is as if it did not exist, and so is one whose file was
+-- deleted or moved to another organisation. Called by the functions below.
 -- Locks that one card: resolve_jobs may wait for it, and it for resolve_jobs, each for one row only.
 create function public.card_of_member(card_id uuid, removed boolean) returns public.cards
 language plpgsql security definer set search_path = '' as $$
@@ -11,7 +12,10 @@ begin
   select * into card from public.cards c
   where c.id = card_of_member.card_id and c.org_id = any (public.current_org_ids())
     and (removed or (c.removed_at is null and c.gone_at is null))
-  for update;
+    and exists (
+      select from public.ingested_files f
+      where f.object_id = c.object_id and f.org_id = c.org_id and f.superseded_at is null and f.deleted_at is null)
+  for update of c;
   if card.id is null then
     raise exception 'there is no card %', card_id using errcode = '22023';
   end if;

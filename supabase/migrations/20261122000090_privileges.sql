@@ -45,12 +45,24 @@ create policy members_read on public.jobs for select to authenticated
   using (org_id = any ((select public.current_org_ids())::text[]));
 create policy members_read on public.ingested_files for select to authenticated
   using (org_id = any ((select public.current_org_ids())::text[]));
+-- What was made from a file is seen while the file is there, in this organisation: also what an older version gave, until
+-- the newer one is processed, but nothing of a file that was deleted or moved to others.
+-- Asked row by row, which `exists` would not be: fifty cards need not read all files of their organisation.
 create policy members_read on public.file_analyses for select to authenticated
-  using (org_id = any ((select public.current_org_ids())::text[]));
+  using (org_id = any ((select public.current_org_ids())::text[]) and (
+    select true from public.ingested_files v join public.ingested_files f on f.object_id = v.object_id
+    where v.id = file_analyses.file_id and f.org_id = file_analyses.org_id
+      and f.superseded_at is null and f.deleted_at is null));
 create policy members_read on public.thumbnails for select to authenticated
-  using (org_id = any ((select public.current_org_ids())::text[]));
+  using (org_id = any ((select public.current_org_ids())::text[]) and (
+    select true from public.ingested_files v join public.ingested_files f on f.object_id = v.object_id
+    where v.id = thumbnails.file_id and f.org_id = thumbnails.org_id
+      and f.superseded_at is null and f.deleted_at is null));
 create policy members_read on public.cards for select to authenticated
-  using (removed_at is null and gone_at is null and org_id = any ((select public.current_org_ids())::text[]));
+  using (removed_at is null and gone_at is null and org_id = any ((select public.current_org_ids())::text[]) and (
+    select true from public.ingested_files f
+    where f.object_id = cards.object_id and f.org_id = cards.org_id
+      and f.superseded_at is null and f.deleted_at is null));
 
 -- Who may join the topics of tell_about_file: members of the organisation that the topic names. They broadcast nothing.
 do $$

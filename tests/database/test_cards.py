@@ -16,7 +16,7 @@ from handlers.ai.cards.schedule import new_schedule
 from handlers.outputs import Card, Cards, CardSource
 from tests.database.file_flow import card, run_flow
 from tests.database.queue import Queue, Row
-from tests.database.storage import move, upload
+from tests.database.storage import delete, move, upload
 from tests.database.test_privileges import signed_in
 
 PATH = "acme/notes.txt"
@@ -88,6 +88,14 @@ def as_member(queue: Queue, function: str, /, *, org: str = "acme", **arguments:
     with signed_in(queue.connection, "authenticated", org):
         row = queue.connection.execute(f"select public.{function}({call})".encode(), arguments).fetchone()
     return row[0] if row else None
+
+
+def seen_by(queue: Queue, org: str, table: str) -> int:
+    """How many rows a signed-in user of that organisation reads."""
+    with signed_in(queue.connection, "authenticated", org):
+        row = queue.connection.execute(f"select count(*) from public.{table}".encode()).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def row_of(queue: Queue, key: str) -> Row:
@@ -264,7 +272,7 @@ def test_five_hundred_cards_keep_their_order_and_their_ids(queue: Queue) -> None
     assert after.items() <= before.items()
 
 
-def test_a_touched_card_moves_to_the_organisation_with_its_file_and_goes_when_that_is_deleted(
+def test_a_touched_card_moves_to_the_organisation_with_its_file(
     deck: Queue,
 ) -> None:
     card_id = row_of(deck, "a")["id"]
@@ -274,6 +282,25 @@ def test_a_touched_card_moves_to_the_organisation_with_its_file_and_goes_when_th
     assert {row["org_id"] for row in deck.rows("select org_id from public.cards")} == {"globex"}
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="there is no card"):
         as_member(deck, "remove_card", card_id=card_id)
+
+
+@pytest.mark.parametrize("what", ["deleted", "moved to others"])
+def test_nothing_that_was_made_from_a_file_is_seen_once_it_is_gone(deck: Queue, what: str) -> None:
+    made = ("cards", "file_analyses", "thumbnails")
+    before = {table: seen_by(deck, "acme", table) for table in made}
+    upload(deck.connection, PATH)
+    overwritten = {table: seen_by(deck, "acme", table) for table in made}
+    card_id = row_of(deck, "a")["id"]
+    if what == "deleted":
+        delete(deck.connection, PATH)
+    else:
+        move(deck.connection, PATH, "globex/notes.txt")
+
+    assert before == overwritten == {"cards": 3, "file_analyses": 1, "thumbnails": 1}
+    assert {table: seen_by(deck, "acme", table) for table in made} == dict.fromkeys(made, 0)
+    for function in ("edit_card", "remove_card", "restore_card"):
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match="there is no card"):
+            as_member(deck, function, card_id=card_id)
 
 
 def test_a_card_of_another_organisation_is_as_if_it_did_not_exist(deck: Queue) -> None:
