@@ -22,6 +22,7 @@ from handlers.media.sniff import type_of
 
 PROOF_SIZE = 64
 SIDEWAYS = range(5, 9)  # EXIF orientations that swap width and height
+ANIMATED_AVIF = b"ftypavis"  # libvips reads its still picture, but does not know it by this brand
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,17 @@ def _open(source: Path, limits: Limits) -> Picture:
         raise Refused("the file is not a picture")
     if sniffed.mime_type == "image/heic":
         return _open_heic(source, limits)
-    header = pyvips.Image.new_from_file(str(source), access="sequential")
+    is_animated_avif = _is_animated_avif(source)
+    load = pyvips.Image.heifload if is_animated_avif else pyvips.Image.new_from_file
+    header = load(str(source), access="sequential")
     pages = max(int(header.get("n-pages")), 1) if header.get_typeof("n-pages") else 1
     width, height = header.width, header.height
     if header.get_typeof("orientation") and header.get("orientation") in SIDEWAYS:
         width, height = height, width
     _check_size(width, height, pages, limits)
     image_format = sniffed.mime_type.removeprefix("image/")
-    return Picture(width, height, image_format, pages, lambda size: _scaled(source, size))
+    scaled = _scaled_still if is_animated_avif else _scaled
+    return Picture(width, height, image_format, pages, lambda size: scaled(source, size))
 
 
 def _open_heic(source: Path, limits: Limits) -> Picture:
@@ -94,11 +98,21 @@ def _open_heic(source: Path, limits: Limits) -> Picture:
     return Picture(width, height, "heic", 1, lambda size: heic.decode(file, size))
 
 
+def _is_animated_avif(source: Path) -> bool:
+    with source.open("rb") as file:
+        return file.read(12)[4:] == ANIMATED_AVIF
+
+
 def _scaled(source: Path, size: int) -> Any:
     image = pyvips.Image.thumbnail(
         str(source), size, height=size, size="down", output_profile="srgb", fail_on="truncated"
     )
     return image.copy_memory()
+
+
+def _scaled_still(source: Path, size: int) -> Any:
+    still = pyvips.Image.heifload(str(source), fail_on="truncated")
+    return still.thumbnail_image(size, height=size, size="down", output_profile="srgb").copy_memory()
 
 
 def _check_size(width: int, height: int, pages: int, limits: Limits) -> None:

@@ -45,10 +45,18 @@ SIGNATURES: tuple[tuple[bytes, Sniffed], ...] = (
     (b"GIF89a", Sniffed("image", "image/gif")),
     (b"II*\x00", Sniffed("image", "image/tiff")),
     (b"MM\x00*", Sniffed("image", "image/tiff")),
+    (b"II+\x00", Sniffed("image", "image/tiff")),  # BigTIFF: the same with longer offsets
+    (b"MM\x00+", Sniffed("image", "image/tiff")),
     *((b"ID3" + bytes([version]), Sniffed("audio", "audio/mpeg")) for version in (2, 3, 4)),
     (b"fLaC", Sniffed("audio", "audio/flac")),
 )
-RIFF_FORMS = {b"WEBP": Sniffed("image", "image/webp"), b"WAVE": Sniffed("audio", "audio/wav")}
+WAV = Sniffed("audio", "audio/wav")
+RIFF_FORMS = {
+    (b"RIFF", b"WEBP"): Sniffed("image", "image/webp"),
+    (b"RIFF", b"WAVE"): WAV,
+    (b"RF64", b"WAVE"): WAV,  # what recorders write that may go on beyond 4 GB
+    (b"BW64", b"WAVE"): WAV,
+}
 BRANDS: dict[bytes, Sniffed] = {
     b"avif": Sniffed("image", "image/avif"),
     b"avis": Sniffed("image", "image/avif"),
@@ -185,8 +193,9 @@ def _by_signature(head: bytes, size: int, tail: bytes) -> Sniffed | None:
         return Sniffed("text", type_of_zip(head, tail))
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         raise Refused(name_of_compound(tail))
-    if head.startswith(b"RIFF") and head[8:12] in RIFF_FORMS:
-        return RIFF_FORMS[head[8:12]]
+    riff = RIFF_FORMS.get((head[:4], head[8:12]))
+    if riff is not None:
+        return riff
     if head.startswith(b"\x1a\x45\xdf\xa3"):
         return Sniffed("video", "video/webm" if b"webm" in head[:64] else "video/x-matroska")
     if head.startswith(b"OggS"):

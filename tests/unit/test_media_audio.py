@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,19 @@ def test_a_tag_without_a_sound_is_damaged(tmp_path: Path, data: bytes) -> None:
     for decoder in (video.inspect, audio.thumbnails):
         with pytest.raises(Refused, match="damaged or incomplete"):
             decoder(save(tmp_path, data), tmp_path)
+
+
+@pytest.mark.parametrize("beginning", [b"RF64", b"BW64"])
+def test_a_wav_that_may_be_longer_than_4_gb_is_read(tmp_path: Path, beginning: bytes) -> None:
+    plain = sound("wav", 2.0)
+    samples = plain.index(b"data") + 8
+    lengths = struct.pack("<QQQI", len(plain) + 28, len(plain) - samples, 0, 0)
+    unknown = b"\xff" * 4  # the true lengths stand in the first chunk
+    head = beginning + unknown + b"WAVEds64" + struct.pack("<I", len(lengths)) + lengths
+    source = save(tmp_path, head + plain[12 : samples - 4] + unknown + plain[samples:])
+
+    assert video.inspect(source, tmp_path)["duration_seconds"] == pytest.approx(2.0, abs=0.01)
+    audio.thumbnails(source, tmp_path)
 
 
 def test_a_wav_that_claims_more_than_it_holds_is_as_long_as_it_is(tmp_path: Path) -> None:

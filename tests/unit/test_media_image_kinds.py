@@ -139,6 +139,28 @@ def test_all_frames_count_towards_the_limit(tmp_path: Path, suffix: str) -> None
     image.thumbnails(source, tmp_path, limits={"max_image_megapixels": 0.0072})
 
 
+def test_of_an_animated_avif_the_still_picture_is_shown(tmp_path: Path) -> None:
+    source = save(tmp_path, quarters(), ".avif", Q=90)
+    source.write_bytes(source.read_bytes().replace(b"ftypavif", b"ftypavis", 1))
+
+    assert image.inspect(source, tmp_path) == {"width": 96, "height": 64, "format": "avif", "pages": 1}
+    assert_quarters(source, tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_an_animated_avif_that_ends_early_is_refused(tmp_path: Path, share: float) -> None:
+    source = save(tmp_path, quarters(), ".avif", lossless=True)
+    data = source.read_bytes().replace(b"ftypavif", b"ftypavis", 1)
+    source.write_bytes(data[: int(len(data) * share)])
+
+    with pytest.raises(Refused, match=r"^the picture is damaged or incomplete$"):
+        image.thumbnails(source, tmp_path)
+
+
+def test_a_tiff_with_long_offsets_is_read(tmp_path: Path) -> None:
+    assert_quarters(save(tmp_path, quarters(), ".tif", bigtiff=True), tmp_path)
+
+
 def test_an_animated_png_is_read_as_its_first_picture(tmp_path: Path) -> None:
     source = tmp_path / "upload"
     source.write_bytes(animated_png(plain(RED), plain(BLUE)))

@@ -55,6 +55,18 @@ def test_every_sample_is_what_its_name_says(name: str, kind: str) -> None:
     assert sniff_file(SAMPLES / name, name=name, claimed=None).kind == kind
 
 
+@pytest.mark.parametrize("head", [b"II+\x00\x08\x00\x00\x00", b"MM\x00+\x00\x08\x00\x00"])
+def test_a_tiff_with_long_offsets_is_a_tiff(head: bytes) -> None:
+    assert sniff(head, 1000).mime_type == "image/tiff"
+
+
+@pytest.mark.parametrize("beginning", [b"RF64", b"BW64"])
+def test_a_long_recording_is_a_wav_and_nothing_else(beginning: bytes) -> None:
+    assert sniff(beginning + b"\xff\xff\xff\xffWAVEds64\x1c\x00\x00\x00", 1000).mime_type == "audio/wav"
+    with pytest.raises(Refused, match="not supported"):
+        sniff(beginning + b"\xff\xff\xff\xffWEBPVP8 \x00\x00", 1000)
+
+
 def test_a_bare_mpeg_frame_is_sound() -> None:
     assert sniff(b"\xff\xfb\x90\x64" + bytes(100), 1000).mime_type == "audio/mpeg"
 
