@@ -46,7 +46,8 @@ end $$;
 revoke all on function public.check_card(public.cards) from public, anon, authenticated, service_role;
 
 -- Changes what a card says; null leaves a field as it is, an empty hint takes the hint away. From then on processing the
--- file again leaves the card's texts alone. Called by signed-in users. Locks the card.
+-- file again leaves the card's texts alone. What changes nothing (a form that was saved as it was) is no edit.
+-- Called by signed-in users. Locks the card.
 create function public.edit_card(
   card_id uuid, front text default null, back text default null, hint text default null, tags text[] default null)
 returns jsonb
@@ -61,8 +62,8 @@ begin
   perform public.check_card(card);
   update public.cards c set
     front = card.front, back = card.back, hint = card.hint, tags = card.tags, edited_at = now(), updated_at = now()
-  where c.id = card.id returning * into card;
-  return to_jsonb(card);
+  where c.id = card.id and (c.front, c.back, c.hint, c.tags) is distinct from (card.front, card.back, card.hint, card.tags);
+  return (select to_jsonb(c) from public.cards c where c.id = card.id);
 end $$;
 comment on function public.edit_card(uuid, text, text, text, text[]) is
   'Changes what a card says, for good: processing its file again leaves it alone.';
@@ -143,9 +144,9 @@ begin
   if state is null or state not between 1 and 3 then
     raise exception 'state has to be 1 (learning), 2 (review) or 3 (relearning)' using errcode = '22023';
   elsif (state = 2) <> (step is null) or step not between 0 and 100 then
-    raise exception 'step has to be null in state 2, and a number from 0 in the others' using errcode = '22023';
-  elsif stability is null or not (stability > 0 and stability < 'infinity') then
-    raise exception 'stability has to be a number of days above 0' using errcode = '22023';
+    raise exception 'step has to be null in state 2, and a number from 0 to 100 in the others' using errcode = '22023';
+  elsif stability is null or not (stability > 0 and stability <= 365000) then
+    raise exception 'stability has to be a number of days above 0, at most 365000' using errcode = '22023';
   elsif difficulty is null or difficulty not between 1 and 10 then
     raise exception 'difficulty has to be a number from 1 to 10' using errcode = '22023';
   elsif last_review is null or last_review < '1970-01-01 00:00:00+00' or last_review > now() + interval '1 hour' then

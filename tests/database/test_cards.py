@@ -51,9 +51,11 @@ REVIEWS: list[tuple[Row, str]] = [
     ({"step": 0}, "step has to be null in state 2"),
     ({"state": 1}, "step has to be null in state 2"),
     ({"state": 3, "step": -1}, "a number from 0"),
+    ({"state": 3, "step": 101}, "a number from 0 to 100"),
     ({"stability": 0}, "stability"),
     ({"stability": float("nan")}, "stability"),
     ({"stability": float("inf")}, "stability"),
+    ({"stability": 365_001}, "at most 365000"),
     ({"stability": None}, "stability"),
     ({"difficulty": 0.9}, "difficulty"),
     ({"difficulty": float("nan")}, "difficulty"),
@@ -353,6 +355,15 @@ def test_null_leaves_a_field_and_an_empty_hint_takes_it_away(deck: Queue) -> Non
     assert as_member(deck, "edit_card", card_id=card_id, hint=None, back="New.")["hint"] == "wet"
     edited = as_member(deck, "edit_card", card_id=card_id, hint="", tags=[])
     assert (edited["hint"], edited["tags"], edited["back"]) == (None, [], "New.")
+
+
+def test_saving_a_card_as_it_was_is_no_edit(deck: Queue) -> None:
+    before = row_of(deck, "a")
+    same = {name: before[name] for name in ("front", "back", "hint", "tags")}
+    saved = as_member(deck, "edit_card", card_id=before["id"], **same)
+    assert (saved["front"], saved["edited_at"], row_of(deck, "a")) == (before["front"], None, before)
+    process(deck, card("a", front="What the file says now"), card("b"), card("c"))
+    assert row_of(deck, "a")["front"] == "What the file says now"
 
 
 def test_a_state_that_fsrs_cannot_be_in_is_refused(deck: Queue) -> None:
