@@ -7,6 +7,7 @@ strings are freed of what the database would refuse.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import signal
@@ -20,6 +21,9 @@ from handlers.contract import Reject
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 MAX_FILES = 100
+MAX_GROUPS = 100_000  # objects and arrays of an answer; the longest subtitles and Word documents have 40,000
+MAX_PARTS = 1_500_000  # its strings and commas; a text of nothing but one-letter paragraphs has 1.3 million
+_PARTS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{,]', re.DOTALL)  # strings, so as not to look into them
 
 MEMORY = "it exceeds the memory limit"
 TIME = "it exceeds the time limit"
@@ -42,8 +46,9 @@ class DecoderFailed(Exception):  # noqa: N818 - as above
 
 def read_facts(answer: bytes) -> dict[str, Any]:
     """Opens the answer, or raises what its status stands for."""
+    _check_amount(answer)
     try:
-        message = storable(json.loads(answer, parse_constant=_no_number))
+        message = storable(json.loads(answer, parse_constant=_no_number, parse_float=_finite))
         status = message["status"]
         facts = message.get("facts")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -57,8 +62,32 @@ def read_facts(answer: bytes) -> dict[str, Any]:
     return facts
 
 
+def _check_amount(answer: bytes) -> None:
+    """Counts what the answer consists of before it is built: `[],` takes 3 bytes, and then a hundred."""
+    if (
+        sum(map(answer.count, (b"[", b"{"))) <= MAX_GROUPS
+        and sum(map(answer.count, (b'"', b","))) <= MAX_PARTS
+    ):
+        return  # even if none of these stood in a string
+    groups = parts = 0
+    for found in _PARTS.finditer(answer):
+        if answer[found.start()] in b"[{":
+            groups += 1
+        else:
+            parts += 1
+        if groups > MAX_GROUPS or parts > MAX_PARTS:
+            raise SandboxKilled(OUTPUT)
+
+
 def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:20]} is too large a number")
+    return number
 
 
 def read_exit(code: int) -> SandboxKilled:

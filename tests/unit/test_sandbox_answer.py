@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from functions.sandbox_answer import MAX_FILES, SandboxKilled, read_exit, read_facts, read_files
+from functions.sandbox_answer import (
+    MAX_FILES,
+    MAX_GROUPS,
+    MAX_PARTS,
+    SandboxKilled,
+    read_exit,
+    read_facts,
+    read_files,
+)
 from handlers.contract import Reject
 
 
@@ -39,15 +47,46 @@ def test_the_reason_of_a_refusal_can_be_stored_too() -> None:
         b'{"facts": {}}',
         b'{"status": "ok", "facts": {"a": NaN}}',
         b'{"status": "ok", "facts": {"a": -Infinity}}',
-        *(
-            b'{"status": "ok", "facts": {"a": %b}}' % (b"[" * depth + b"]" * depth)
-            for depth in (600, 100_000)
-        ),
+        b'{"status": "ok", "facts": {"a": 1e999}}',
+        b'{"status": "ok", "facts": {"a": [-1.5E+400]}}',
+        *(b'{"status": "ok", "facts": {"a": %b}}' % (b"[" * depth + b"]" * depth) for depth in (600, 99_000)),
     ],
 )
 def test_an_answer_that_is_none_counts_as_a_crash(line: bytes) -> None:
     with pytest.raises(SandboxKilled, match="crashed"):
         read_facts(line)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        b"[" + b"[]," * MAX_GROUPS + b"0]",
+        b"[" + b"{}," * MAX_GROUPS + b"0]",
+        b"[" + b'{"a":{}},' * (MAX_GROUPS // 2) + b"0]",
+        b"[" + b"1," * (MAX_PARTS + 1) + b"0]",
+        b"[" + b'"",' * (MAX_PARTS // 2 + 1) + b"0]",
+        b'"' * (2 * MAX_PARTS + 2),
+        b"[" + b'["\\\\",' * MAX_GROUPS,
+    ],
+)
+def test_an_answer_of_more_values_than_any_file_has_is_refused_before_it_is_built(
+    values: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json, "loads", None)  # not even tried
+
+    with pytest.raises(SandboxKilled, match="output limit"):
+        read_facts(b'{"status":"ok","facts":{"a":' + values + b"}}")
+
+
+def test_what_stands_in_a_text_does_not_count_as_values() -> None:
+    facts = {"text": ',[{"\\' * MAX_PARTS, "paragraphs": ["a", 'b"', "\\"] * 100_000}
+
+    assert read_facts(answer(facts)) == facts
+
+
+def test_an_unfinished_text_of_quotes_costs_no_time() -> None:
+    with pytest.raises(SandboxKilled, match="crashed"):
+        read_facts(b'{"a": "' + b'\\"' * MAX_PARTS)
 
 
 @pytest.mark.parametrize(
