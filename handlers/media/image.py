@@ -16,12 +16,14 @@ from typing import Any
 import pyvips
 
 from handlers.media.limits import MEGAPIXEL, Limits
+from handlers.media.not_supported import AS_JPEG
 from handlers.media.pixels import PICTURE_SIDE, SIZES, write_picture, write_thumbnails
 from handlers.media.refused import Refused
 from handlers.media.sniff import type_of
 
 PROOF_SIZE = 64
 SIDEWAYS = range(5, 9)  # EXIF orientations that swap width and height
+FAIL_ON = {"image/tiff": "error"}  # with less, a TIFF whose compression is unknown becomes a black picture
 ANIMATED_AVIF = b"ftypavis"  # libvips reads its still picture, but does not know it by this brand
 
 
@@ -85,8 +87,10 @@ def _open(source: Path, limits: Limits) -> Picture:
         width, height = height, width
     _check_size(width, height, pages, limits)
     image_format = sniffed.mime_type.removeprefix("image/")
-    scaled = _scaled_still if is_animated_avif else _scaled
-    return Picture(width, height, image_format, pages, lambda size: scaled(source, size))
+    if is_animated_avif:
+        return Picture(width, height, image_format, pages, lambda size: _scaled_still(source, size))
+    fail_on = FAIL_ON.get(sniffed.mime_type, "truncated")
+    return Picture(width, height, image_format, pages, lambda size: _scaled(source, size, fail_on))
 
 
 def _open_heic(source: Path, limits: Limits) -> Picture:
@@ -103,9 +107,9 @@ def _is_animated_avif(source: Path) -> bool:
         return file.read(12)[4:] == ANIMATED_AVIF
 
 
-def _scaled(source: Path, size: int) -> Any:
+def _scaled(source: Path, size: int, fail_on: str) -> Any:
     image = pyvips.Image.thumbnail(
-        str(source), size, height=size, size="down", output_profile="srgb", fail_on="truncated"
+        str(source), size, height=size, size="down", output_profile="srgb", fail_on=fail_on
     )
     return image.copy_memory()
 
@@ -133,4 +137,6 @@ def _vips_errors() -> Iterator[None]:
     except pyvips.Error as error:
         if "out of memory" in str(error):
             raise MemoryError from None
+        if "compression support is not configured" in str(error):
+            raise Refused(f"the TIFF's compression is not supported: {AS_JPEG}") from None
         raise Refused("the picture is damaged or incomplete") from None

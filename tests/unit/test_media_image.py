@@ -144,9 +144,9 @@ def test_the_largest_thumbnail_is_decoded_and_the_others_made_from_it(
     asked: list[int] = []
     scaled = image._scaled
 
-    def record(source: Path, size: int) -> Any:
+    def record(source: Path, size: int, fail_on: str) -> Any:
         asked.append(size)
-        return scaled(source, size)
+        return scaled(source, size, fail_on)
 
     monkeypatch.setattr(image, "_scaled", record)
 

@@ -161,6 +161,18 @@ def test_a_tiff_with_long_offsets_is_read(tmp_path: Path) -> None:
     assert_quarters(save(tmp_path, quarters(), ".tif", bigtiff=True), tmp_path)
 
 
+@pytest.mark.parametrize("decoder", [image.inspect, image.thumbnails, image.picture])
+def test_a_tiff_of_an_unknown_compression_is_refused_and_not_black(tmp_path: Path, decoder: Any) -> None:
+    source = save(tmp_path, quarters(), ".tif")
+    compression, none, zstd = b"\x03\x01\x03\x00\x01\x00\x00\x00", b"\x01\x00", b"\x50\xc3"
+    data = source.read_bytes()
+    assert data.count(compression + none) == 1
+    source.write_bytes(data.replace(compression + none, compression + zstd))
+
+    with pytest.raises(Refused, match=r"^the TIFF's compression is not supported: save it as JPEG or PNG$"):
+        decoder(source, tmp_path)
+
+
 def test_an_animated_png_is_read_as_its_first_picture(tmp_path: Path) -> None:
     source = tmp_path / "upload"
     source.write_bytes(animated_png(plain(RED), plain(BLUE)))
