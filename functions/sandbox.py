@@ -32,6 +32,7 @@ from handlers.contract import Decoded, Outcome, Reject, Retry, Snooze
 logger = logging.getLogger(__name__)
 
 MEGABYTE = 1024 * 1024
+SPARE_BYTES = MEGABYTE  # for folders, and for what rounding to whole blocks adds
 LEAST_SECONDS = 1.0  # a second child is not started with less than this
 WAITING = 0.5  # the share of the time left that may be spent on waiting: the rest is for decoding
 STARTS_PROGRAMS = ("handlers.media.tesseract:",)  # no other decoder needs more than libraries
@@ -148,6 +149,8 @@ class Sandbox:
             deadline=time.monotonic() + given,
             at_own_limit=given >= seconds,
             most_bytes=self._max_result_bytes,
+            private=Path(request["private"]),
+            most_written=self._max_file_bytes + SPARE_BYTES,
         )
         try:
             return read_facts(keeper.run(run))

@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from functions.sandbox_answer import CRASH, OUTPUT, TIME, SandboxKilled, read_exit
+from functions.sandbox_space import takes_too_much
 
 EXIT_SECONDS = 1.0  # from the end of the answer to the end of the decoder
 STOP_SECONDS = 5.0  # for the keeper to end all that its decoder started
+LOOK_SECONDS = 0.05  # between two looks at what the decoder has written
 LONGEST_REPORT = 4096
 MEGABYTE = 1024 * 1024
 BOOT = (
@@ -40,6 +42,8 @@ class Run:
     deadline: float
     at_own_limit: bool
     most_bytes: int
+    private: Path  # where alone the decoder writes
+    most_written: int  # bytes, all its files together
 
 
 class ThreadsStarted(Exception):  # noqa: N818 - says what happened
@@ -122,12 +126,19 @@ class KeeperProcess:
 
     def _read_answer(self, pipe: int, run: Run) -> bytes:
         answer = bytearray()
+        next_look = time.monotonic() + LOOK_SECONDS
         poll = select.poll()
         poll.register(pipe, select.POLLIN)
         while not answer.endswith(b"\n"):
-            left = run.deadline - time.monotonic()
-            if left <= 0 or not poll.poll(left * 1000):
+            now = time.monotonic()
+            if now >= run.deadline:
                 raise SandboxKilled(TIME, at_own_limit=run.at_own_limit)
+            if now >= next_look:
+                if takes_too_much(run.private, run.most_written):
+                    raise SandboxKilled(OUTPUT)
+                next_look = time.monotonic() + LOOK_SECONDS
+            if not poll.poll(max(min(run.deadline, next_look) - now, 0) * 1000):
+                continue
             chunk = os.read(pipe, 65536)
             if not chunk:
                 raise self._death()

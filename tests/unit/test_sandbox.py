@@ -62,6 +62,7 @@ def test_a_bug_in_a_decoder_is_not_held_against_the_file(
         ("writes_a_large_file", "output limit"),
         ("writes_many_files", "output limit"),
         ("writes_too_many_files", "output limit"),
+        ("fills_the_disk_with_folders", "output limit"),
         ("answers_too_much", "output limit"),
     ],
 )
@@ -70,6 +71,16 @@ def test_a_file_that_kills_its_decoder_is_rejected_with_the_limit_named(
 ) -> None:
     with pytest.raises(Reject, match=f"could not be decoded safely: .*{reason}"):
         sandbox.run(HOSTILE + decoder, source, timeout=30)
+
+
+@pytest.mark.parametrize("decoder", ["fills_the_disk", "fills_the_disk_and_answers_meanwhile"])
+def test_a_decoder_that_writes_file_after_file_is_stopped_on_its_way(
+    sandbox: Sandbox, source: Path, decoder: str
+) -> None:
+    with pytest.raises(Reject, match="output limit"):
+        sandbox.run(HOSTILE + decoder, source, timeout=30)
+
+    assert int(source.with_suffix(".runs").read_text()) < 100  # MB, of the 200; 2 are allowed
 
 
 def test_a_killed_decoder_gets_a_second_child_and_no_third(sandbox: Sandbox, source: Path) -> None:
