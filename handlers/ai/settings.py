@@ -46,6 +46,12 @@ class AiSettings(BaseModel):
         parts = urlsplit(value or "https://default")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("it has to be a URL such as https://api.example.com/v1")
+        try:
+            parts.hostname.encode("idna")
+        except UnicodeError:
+            raise ValueError(
+                "its host cannot exist: each part between the dots has 1 to 63 characters"
+            ) from None
         return value.rstrip("/") if value else None
 
     @field_validator("ai_api_key")

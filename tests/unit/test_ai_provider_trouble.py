@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from functions.redact import redact
 from handlers.ai.models.outcome import PATIENCE_SECONDS
 from handlers.ai.models.parts import REFUSED
 from handlers.contract import Retry
+from handlers.settings import HandlerSettings
 from tests.fixtures.fake_openai import (
     FakeProvider,
     Step,
@@ -79,6 +81,43 @@ def test_what_may_pass_is_tried_again_when_the_provider_says(
 ) -> None:
     assert retry_after(tmp_path, fake, protocol, step).after == after
     assert len(fake.requests) == 1  # the SDK does not try again by itself
+
+
+def error_in_200(code: object, message: str = "Provider returned error", **headers: str) -> Step:
+    """What OpenRouter answers when the provider behind it failed."""
+    body = json.dumps({"error": {"code": code, "message": message}, "user_id": "u"}).encode()
+    return lambda exchange: exchange.reply(200, body, headers=headers)
+
+
+@pytest.mark.parametrize("code", [429, "502", None, "rate_limited", "9" * 40])
+def test_an_error_that_comes_as_success_may_pass_like_any_other(
+    tmp_path: Path, fake: FakeProvider, code: object
+) -> None:
+    error = retry_after(tmp_path, fake, "openai", error_in_200(code, **{"retry-after": "7"}))
+    assert (error.after, "Provider returned error" in str(error)) == (7, True)
+    assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "setting"), [(401, "AI_API_KEY"), (402, "AI_API_KEY"), (404, "AI_BASE_URL")]
+)
+def test_an_error_that_comes_as_success_names_the_setting_of_its_code(
+    tmp_path: Path, fake: FakeProvider, code: int, setting: str
+) -> None:
+    assert str(retry_after(tmp_path, fake, "openai", error_in_200(code))).endswith(f"; check {setting}")
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example.com", "ü" * 60, "."])
+def test_a_host_that_cannot_exist_is_refused_with_the_settings(host: str) -> None:
+    with pytest.raises(ValidationError, match="its host cannot exist"):
+        HandlerSettings(ai_base_url=f"https://{host}/v1")
+
+
+@pytest.mark.parametrize(
+    "host", ["x" * 63 + ".example.com.", "127.0.0.1:11434", "[::1]:11434", "bücher.example"]
+)
+def test_a_host_that_may_exist_is_taken(host: str) -> None:
+    assert HandlerSettings(ai_base_url=f"http://{host}/v1").ai_base_url == f"http://{host}/v1"
 
 
 @pytest.mark.parametrize("step", [slow(5), trickles()], ids=["silent", "trickling"])

@@ -11,7 +11,7 @@ import openai
 from handlers.ai.models.answers import strict_schema
 from handlers.ai.models.pricing import counted
 from handlers.ai.models.prompts import in_words, repair_request
-from handlers.ai.models.sdk import Filtered, http_client, json_of, our_errors, timeout_of
+from handlers.ai.models.sdk import Filtered, http_client, json_of, our_errors, require_no_error, timeout_of
 from handlers.ai.models.service import Finish, Question, Repair, Reply, Rung
 from handlers.ai.models.trouble import Unusable
 from handlers.ai.settings import AiSettings
@@ -46,9 +46,11 @@ class OpenAiService:
                     timeout=timeout_of(seconds),
                     extra_body=self._options(question, rung),
                 ).http_response
+            envelope = json_of(response.content, response.headers.get("content-type"))
+            require_no_error(response, envelope, self._settings)
         except Filtered:
             return Reply("", "refused", AiUse(requests=1))
-        return _reply(json_of(response.content, response.headers.get("content-type")))
+        return _reply(envelope)
 
     def close(self) -> None:
         self._http.close()

@@ -7,6 +7,7 @@ database), and so are redirects: a key must not travel where the settings do not
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -156,9 +157,9 @@ def our_errors(sdk: ModuleType, settings: AiSettings) -> Iterator[None]:
         raise _of_connection(error.__cause__, settings) from None
 
 
-def of_status(response: httpx2.Response, settings: AiSettings) -> Trouble:
-    """What a status other than success means for the job."""
-    status, said = response.status_code, _said(response, settings)
+def of_status(response: httpx2.Response, settings: AiSettings, status: int | None = None) -> Trouble:
+    """What a status other than success means for the job; without `status` it is that of the response."""
+    status, said = status or response.status_code, _said(response, settings)
     lowered = said.lower()
     may_pass = status in (408, 409, 425, 429) or status >= 500
     if status == 402 or _USED_UP in lowered or (not may_pass and any(word in lowered for word in _NO_CREDIT)):
@@ -183,6 +184,18 @@ def of_status(response: httpx2.Response, settings: AiSettings) -> Trouble:
     return Misconfigured(
         "AI_BASE_URL", f"what answers at that address does not take our requests ({status}{_quoted(said)})"
     )
+
+
+def require_no_error(response: httpx2.Response, envelope: Mapping[str, Any], settings: AiSettings) -> None:
+    """Raises the `Trouble` of an error that came with the status 200, as OpenRouter sends those of its providers.
+
+    Its code is the status that the provider answered; without one it is taken for something that may pass.
+    """
+    error = envelope.get("error")
+    if error and not envelope.get("choices"):
+        code = error.get("code") if isinstance(error, dict) else None
+        known = re.fullmatch(r"[345][0-9]{2}", str(code))
+        raise of_status(response, settings, int(known[0]) if known else 500)
 
 
 def _of_not_found(said: str, settings: AiSettings) -> Trouble:
