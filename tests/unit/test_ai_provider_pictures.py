@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from handlers.ai.models.description import READ_BY_PROVIDER
+from handlers.ai.models.answers import FileAnswer
+from handlers.ai.models.description import READ_BY_PROVIDER, describe
 from handlers.ai.models.pictures import PAGES
+from handlers.ai.provider import Description, ExtractedFile, Picture
 from handlers.analyze_file import analyze_file
 from handlers.contract import Decoded, Reject
 from handlers.create_cards import create_cards
@@ -103,6 +105,20 @@ def test_pages_without_text_are_sent_and_what_the_provider_reads_there_becomes_c
     assert isinstance(deck, Cards)
     assert [(found.front, found.source.page) for found in deck.cards] == [("What is an acid?", 2)]
     assert deck.provider == "openai/small"
+
+
+@pytest.mark.parametrize(
+    ("sent", "named", "stored"),
+    [((2, 3), 3, 3), ((2, 3), 7, None), ((2, 3), None, None), ((2,), 9, 2), ((None,), 4, None)],
+    ids=["sent", "not sent", "not said", "the only one", "a photo"],
+)
+def test_a_page_that_was_not_sent_is_not_believed(
+    sent: tuple[int | None, ...], named: int | None, stored: int | None
+) -> None:
+    answer = FileAnswer.model_validate(ANSWER | {"picture_texts": [{"page": named, "text": SAID}]})
+    source = ExtractedFile("pdf", "a.pdf", pictures=[Picture(b"", page) for page in sent])
+    made = describe(source, answer, [answer], Description("", ""))
+    assert [(passage.text, passage.page) for passage in made.readings] == [(SAID, stored)]
 
 
 @pytest.mark.parametrize("name", ["water-cycle.pdf", "phases-of-the-moon.mp4"])

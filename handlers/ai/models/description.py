@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from handlers.ai.models.answer_text import OneLine
 from handlers.ai.models.answers import FileAnswer
-from handlers.ai.provider import Description, ExtractedFile
+from handlers.ai.provider import Description, ExtractedFile, Picture
 from handlers.ai.text.clean import clean_passages
 from handlers.outputs import Passage
 
@@ -25,7 +25,7 @@ def describe(
     source: ExtractedFile, whole: FileAnswer, answers: Sequence[FileAnswer], offline: Description
 ) -> Description:
     """`whole` is the answer about all of it; the rules fill in what it leaves open."""
-    readings = _readings(answers)
+    readings = _readings(answers, source.pictures)
     one_line = OneLine("\n".join(passage.text for passage in (*source.passages, *readings)))
     language = _LANGUAGE.fullmatch((whole.language or "").strip())
     flags = {flag for answer in (*answers, whole) for flag in answer.safety_flags}
@@ -52,9 +52,14 @@ def together(answers: Sequence[FileAnswer]) -> FileAnswer:
     )
 
 
-def _readings(answers: Sequence[FileAnswer]) -> list[Passage]:
+def _readings(answers: Sequence[FileAnswer], pictures: Sequence[Picture]) -> list[Passage]:
+    """A page that was not sent is made up: what was read in one picture is on its page, else nowhere for sure."""
+    pages = {picture.page for picture in pictures}
+    unsaid = next(iter(pages)) if len(pages) == 1 else None
     texts = (text for answer in answers for text in answer.picture_texts if text.text.strip())
-    return clean_passages([Passage(text=text.text, page=text.page) for text in texts])
+    return clean_passages(
+        [Passage(text=text.text, page=text.page if text.page in pages else unsaid) for text in texts]
+    )
 
 
 def _terms(terms: Sequence[str], one_line: OneLine) -> list[str]:
