@@ -72,6 +72,7 @@ create table public.job_queue_settings (
   lease_seconds int not null default 120 check (lease_seconds between 10 and 3600),
   http_timeout_ms int not null default 55000 check (http_timeout_ms between 1000 and 110000),
   realtime boolean not null default true,
+  keep_deleted_files_days int default 30 check (keep_deleted_files_days between 0 and 36500),
   constraint a_pause_has_a_time check (processing_enabled = (paused_at is null))
 );
 comment on table public.job_queue_settings is 'The switches of the whole queue: exactly one row.';
@@ -79,6 +80,8 @@ comment on column public.job_queue_settings.http_timeout_ms is
   'How long invoke_cron_tick waits for the worker. Keep: tick budget < this < schedule < lease.';
 comment on column public.job_queue_settings.realtime is
   'Whether Supabase Realtime is told when a job of a file moves on, for those who watch the topic files:<organisation>.';
+comment on column public.job_queue_settings.keep_deleted_files_days is
+  'How long after a file was deleted prune_jobs removes what was made from it; null keeps it for ever, seen by no member.';
 insert into public.job_queue_settings default values;
 
 create table public.jobs (

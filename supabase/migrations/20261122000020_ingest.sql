@@ -27,6 +27,8 @@ comment on column public.ingested_files.problem is
 comment on column public.ingested_files.mime_type is 'What the uploader claimed. The handlers look at the bytes.';
 create unique index ingested_files_one_current on public.ingested_files (object_id)
   where superseded_at is null and deleted_at is null;
+create index ingested_files_ended on public.ingested_files (id)
+  where superseded_at is not null or deleted_at is not null;
 create index ingested_files_of_org on public.ingested_files (org_id, created_at);
 create index ingested_files_by_path on public.ingested_files (bucket_id, path);
 

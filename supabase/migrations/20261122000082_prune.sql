@@ -3,9 +3,11 @@
 create table public.prune_progress (
   only_row boolean primary key default true check (only_row),
   position bigint not null default 0,
+  file_position bigint not null default 0,
   ran_at timestamptz
 );
-comment on table public.prune_progress is 'Where prune_jobs stopped: the id of the last job it looked at in this round.';
+comment on table public.prune_progress is
+  'Where prune_jobs stopped: the ids of the last job and of the last file version it looked at in this round.';
 insert into public.prune_progress default values;
 
 -- Those of these jobs, whose locks the caller holds, that somebody may still ask for: parents of jobs that are unfinished
@@ -50,9 +52,63 @@ end $$;
 revoke all on function public.prune_cron_runs(int) from public, anon, authenticated;
 grant execute on function public.prune_cron_runs(int) to service_role;
 
+-- Removes what was made from files that are gone (deleted, or moved to where no route wants them) for longer than
+-- job_queue_settings.keep_deleted_files_days: analyses, cards with their reviews, rows of pictures (the pictures
+-- themselves go at once, see prune_storage). The file's row goes as well, or when its jobs have gone; the versions before
+-- it go with it. Returns the number of versions that were emptied or removed.
+-- Called by prune_jobs, whose lock keeps calls apart. Looks at ten times `up_to` versions that have ended, from where the
+-- last call stopped. Locks what it deletes, in the order of the file's rows, skipping objects that others are at.
+create function public.prune_deleted_files(up_to int) returns int
+language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+declare
+  ended_before timestamptz := now() - make_interval(
+    days => (select s.keep_deleted_files_days from public.job_queue_settings s where s.only_row));
+  seen_ids bigint[];
+  old_ids bigint[];
+  emptied_ids bigint[];
+  removed_ids bigint[];
+begin
+  if ended_before is null then
+    return 0;
+  end if;
+  seen_ids := array(
+    select f.id from public.ingested_files f
+    where f.id > (select p.file_position from public.prune_progress p where p.only_row)
+      and (f.superseded_at is not null or f.deleted_at is not null)
+    order by f.id limit 10 * up_to);
+  old_ids := array(
+    select f.id from public.ingested_files f
+    where f.id = any (seen_ids) and coalesce(f.deleted_at, f.superseded_at) <= ended_before
+      and not exists (
+        select from public.ingested_files v
+        where v.object_id = f.object_id and (
+          coalesce(v.deleted_at, v.superseded_at) is null or coalesce(v.deleted_at, v.superseded_at) > ended_before))
+    order by f.id limit up_to);
+  update public.prune_progress p set file_position = case
+    when cardinality(old_ids) = up_to then old_ids[up_to]
+    when cardinality(seen_ids) = 10 * up_to then seen_ids[10 * up_to] else 0 end
+  where p.only_row;
+  old_ids := array(
+    select f.id from public.ingested_files f where f.id = any (old_ids) order by f.id for update skip locked);
+  with
+    analyses as (delete from public.file_analyses a where a.file_id = any (old_ids) returning a.file_id),
+    pictures as (delete from public.thumbnails t where t.file_id = any (old_ids) returning t.file_id),
+    deck as (delete from public.cards c where c.file_id = any (old_ids) returning c.file_id)
+  select array_agg(distinct m.file_id) into emptied_ids
+  from (select file_id from analyses union all select file_id from pictures union all select file_id from deck) m;
+  with gone as (
+    delete from public.ingested_files f
+    where f.id = any (old_ids) and not exists (select from public.jobs j where j.file_id = f.id)
+    returning f.id)
+  select array_agg(g.id) into removed_ids from gone g;
+  return (select count(distinct i.id) from unnest(emptied_ids || removed_ids) i (id));
+end $$;
+revoke all on function public.prune_deleted_files(int) from public, anon, authenticated;
+grant execute on function public.prune_deleted_files(int) to service_role;
+
 -- Deletes jobs that ended longer ago than their type's policy keeps them, and old rows of what grows beside them:
--- {"jobs", "emptied", "ingest_failures", "org_usage", "content_results", "cron_runs", "finished"}. A job whose key is taken
--- for ever stays, without what it carried ("emptied"). Their attempts in job_runs go with them.
+-- {"jobs", "emptied", "files", "ingest_failures", "org_usage", "content_results", "cron_runs", "finished"}. A job whose key
+-- is taken for ever stays, without what it carried ("emptied"). Their attempts in job_runs go with them.
 -- Called by the schedule crontick-prune. Looks at ten times `up_to` jobs by id, from where the last call stopped; "finished"
 -- says that it came to the newest, and the next call starts over. Locks what it deletes, skipping what others hold; while
 -- one call runs, a second one does nothing.
@@ -109,7 +165,7 @@ begin
   update public.jobs j set payload = '{}', output = null, progress = null, last_error = null, public_error = null
   where j.id = any (old_ids);
   get diagnostics affected = row_count;
-  counts := counts || jsonb_build_object('emptied', affected);
+  counts := counts || jsonb_build_object('emptied', affected, 'files', public.prune_deleted_files(most));
 
   delete from public.ingest_failures i where i.id in (
     select o.id from public.ingest_failures o where o.created_at < now() - interval '30 days'
@@ -134,7 +190,8 @@ begin
   update public.prune_progress p set position = new_position, ran_at = now() where p.only_row;
   return counts || jsonb_build_object('cron_runs', public.prune_cron_runs(most), 'finished', new_position = 0);
 end $$;
-comment on function public.prune_jobs(int) is 'Deletes jobs by their types'' retention, and old rows beside them.';
+comment on function public.prune_jobs(int) is
+  'Deletes jobs by their types'' retention, what was made from files that are gone, and old rows beside them.';
 revoke all on function public.prune_jobs(int) from public, anon, authenticated;
 grant execute on function public.prune_jobs(int) to service_role;
 

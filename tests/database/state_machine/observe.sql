@@ -118,7 +118,7 @@ begin
   perform setseed(luck);
   delete from public.jobs where true;
   delete from public.job_runs where true;
-  update public.prune_progress set position = 0 where true;
+  update public.prune_progress set position = 0, file_position = 0 where true;
   delete from public.ingested_files where true;
   delete from public.ingest_failures where true;
   delete from public.org_usage where true;
