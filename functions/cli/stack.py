@@ -19,6 +19,7 @@ from functions.cli import local
 from functions.cli.local import Leg, LocalSupabase, OutdatedData, Process
 from functions.cli.options import LOCAL_DIRECTORY, Directory, Json, LegOption, Schedule
 from functions.cli.terminal import Misuse, command, console, print_json
+from functions.settings import load_settings
 
 
 def up(
@@ -78,8 +79,10 @@ def announced_start(
 ) -> Iterator[tuple[LocalSupabase, Process]]:
     """Starts the stack with a spinner that repeats what it says, and stops it at the end of the block.
 
-    Data that other migrations made is refused, or thrown away when it is `disposable`.
+    Data that other migrations made is refused, or thrown away when it is `disposable`. Raises `ConfigurationError`
+    before anything starts for a setting that the function, which runs in the repository, would not start with.
     """
+    load_settings(directory=local.REPOSITORY)
     what = f"starting the local Supabase, leg {leg}"
     if not out.is_terminal:
         out.print(what)

@@ -113,6 +113,17 @@ def test_a_file_that_does_not_exist_is_said_before_anything_starts(announced: li
     assert announced == []
 
 
+@pytest.mark.parametrize("command", ["demo", "up"])
+def test_a_wrong_setting_is_said_before_anything_starts(
+    announced: list[tuple[Leg, str]], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("THUMBNAIL_SIZES", "abc")
+    code, _, error = crontick(command)
+    assert (code, announced) == (2, [])
+    assert error.startswith("error: THUMBNAIL_SIZES is wrong: ")
+    assert "Traceback" not in error
+
+
 def test_without_files_the_bundled_samples_travel() -> None:
     assert {path.suffix for path in SAMPLES.glob("*")} >= {".jpg", ".png", ".pdf", ".mp4", ".md"}
 
