@@ -62,9 +62,9 @@ end $$;
 revoke all on function public.enqueue_removals(text[], text[]) from public, anon, authenticated;
 grant execute on function public.enqueue_removals(text[], text[]) to service_role;
 
--- Looks at up to `up_to` stored objects (at most 20,000, and for about a second), going on where the last call stopped, and
--- enqueues prune_storage jobs for the pictures that have outlived their file. Answers {"checked", "enqueued", "finished",
--- "busy"}: objects looked at, pictures that jobs will remove, whether all objects were seen, whether another call is at it.
+-- Looks at up to `up_to` stored objects (at most 20,000, for about a second, and until pictures of 500 organisations are
+-- found, as each gets a job of its own: fewer than 1,500), going on where the last call stopped, and enqueues prune_storage
+-- jobs for the pictures that have outlived their file. Answers {"checked", "enqueued", "finished", "busy"}: objects looked at, pictures that jobs will remove, whether all objects were seen, whether another call is at it.
 -- Called by the schedule crontick-prune-storage, as often as wanted. Locks the row of its sweep, and as enqueue_jobs does.
 create function public.enqueue_prune_storage(up_to int default 20000) returns jsonb
 language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
@@ -82,8 +82,10 @@ begin
   if sweep.name is null then
     return '{"checked": 0, "enqueued": 0, "finished": false, "busy": true}';
   end if;
-  while not is_finished and checked < most and (checked = 0 or clock_timestamp() < until) loop
-    page := least(most - checked, 2000);
+  while not is_finished and checked < most and (checked = 0 or clock_timestamp() < until)
+    and (select count(distinct u.org_id) from unnest(org_ids) u (org_id)) < 500
+  loop
+    page := least(most - checked, 1000);
     objects := array(
       select o.id from storage.objects o
       where o.id > coalesce(sweep.position, '00000000-0000-0000-0000-000000000000') order by o.id limit page);

@@ -48,6 +48,23 @@ def file_with_pictures(queue: Queue, path: str = UPLOAD, sizes: tuple[int, ...] 
     return pictures
 
 
+def test_pictures_of_very_many_organisations_are_left_to_the_next_calls(queue: Queue) -> None:
+    queue.rows(
+        "insert into storage.objects (bucket_id, name, version, created_at, updated_at) "
+        "select 'thumbnails', format('org%%s/%%s/%%s/256.webp', n, 1000000 + n, %s::text), gen_random_uuid()::text, "
+        "now() - interval '2 hours', now() - interval '2 hours' from generate_series(1, 2300) n",
+        VERSION,
+    )
+    answers = [prune(queue) for _ in range(3)]
+    assert [(answer["enqueued"], answer["finished"]) for answer in answers] == [
+        (1000, False),
+        (1000, False),
+        (300, True),
+    ]
+    (jobs,) = queue.rows("select count(*), count(distinct org_id) as orgs from public.jobs")
+    assert jobs == {"count": 2300, "orgs": 2300}
+
+
 def to_remove(queue: Queue, org_id: str = "acme") -> list[str]:
     """The paths of all jobs of an organisation that have not ended."""
     rows = queue.rows(
