@@ -18,7 +18,7 @@ from rich.text import Text
 
 from functions.cli import connection, files, report, timeline
 from functions.cli.connection import Connection
-from functions.cli.local import REPOSITORY, Leg, Process
+from functions.cli.local import REPOSITORY, Leg, LocalSupabase, Process
 from functions.cli.naming import LocalFile, local_files
 from functions.cli.options import LOCAL_DIRECTORY, Directory, Json, LegOption, Schedule
 from functions.cli.progress import Watch
@@ -95,17 +95,18 @@ def demo(
         else:
             _show(out, named, seconds, written)
         if keep_running:
-            out.print(
-                Text(f"Still running: {local.url}, keys in {local.env_file}. Ctrl-C stops it."),
-                soft_wrap=True,
-            )
-            with suppress(KeyboardInterrupt):
-                until_interrupted(process)
+            _keep_running(local, process, out)
     require_done(
         uploads,
         f"The report shows each error and its next step: {written}\n"
         f"The demo has stopped its Supabase; to work on it: {command('up')}    then: {command('status')}",
     )
+
+
+def _keep_running(local: LocalSupabase, process: Process, out: Console) -> None:
+    out.print(Text(f"Still running: {local.url}, keys in {local.env_file}. Ctrl-C stops it."), soft_wrap=True)
+    with suppress(KeyboardInterrupt):
+        until_interrupted(process)
 
 
 def _samples() -> list[Path]:

@@ -12,7 +12,7 @@ from functions.cli.connection import connect, project, settings
 from functions.cli.options import Json
 from functions.cli.payload import JobType, Key, OwnerOrg, Payload, read_payload
 from functions.cli.terminal import console, print_json
-from functions.queue_rows import OnConflict
+from functions.queue_rows import Enqueued, OnConflict
 
 
 def enqueue(
@@ -56,7 +56,10 @@ def enqueue(
         )
     if json:
         print_json(job.model_dump(exclude_none=True))
-        return
+    else:
+        console(json).print(Text(_said(job)), soft_wrap=True)
+
+
+def _said(job: Enqueued) -> str:
     found_what = "changed" if job.changed else "the same work is already there:"
-    what = "enqueued" if job.created else found_what
-    console(json).print(Text(f"{what} job {job.job_id}, {job.status}"), soft_wrap=True)
+    return f"{'enqueued' if job.created else found_what} job {job.job_id}, {job.status}"

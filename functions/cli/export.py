@@ -68,9 +68,7 @@ def export(
         raise Misuse("--file and --path both name a file", "Give one of them.")
     if format_ is Format.APKG:
         require_genanki()
-    target = output or (None if format_ is Format.JSON else Path(f"{_file_name(org)}.{format_}"))
-    if target and not target.absolute().parent.is_dir():
-        raise Misuse(f"the folder of {target} does not exist", f"Make it with: mkdir -p {target.parent}")
+    target = _target(output, format_, org)
     out = console(format_ is Format.JSON)
     with connection.connect(*connection.project(connection.settings())) as supabase:
         with out.status("reading the cards"):
@@ -82,11 +80,23 @@ def export(
         return
     content = _content(format_, org, decks)
     _write(target, content)
-    out.print(_table(decks))
-    cards = counted(sum(len(deck.cards) for deck in decks), "card")
-    out.print(Text(f"{cards} written to {shown(str(target))}, {size_text(len(content))}"), soft_wrap=True)
+    _show(out, decks, target, len(content))
     if format_ is not Format.JSON:
         out.print(Text("In Anki: File, Import. Again later: what changed is updated.", style="dim"))
+
+
+def _target(output: Path | None, format_: Format, org: str) -> Path | None:
+    """Where it is written, in a folder that exists; None is stdout."""
+    target = output or (None if format_ is Format.JSON else Path(f"{_file_name(org)}.{format_}"))
+    if target and not target.absolute().parent.is_dir():
+        raise Misuse(f"the folder of {target} does not exist", f"Make it with: mkdir -p {target.parent}")
+    return target
+
+
+def _show(out: Console, decks: Sequence[Deck], target: Path, size: int) -> None:
+    out.print(_table(decks))
+    cards = counted(sum(len(deck.cards) for deck in decks), "card")
+    out.print(Text(f"{cards} written to {shown(str(target))}, {size_text(size)}"), soft_wrap=True)
 
 
 def _with_pictures(supabase: Connection, decks: Sequence[Deck], out: Console) -> list[Deck]:
