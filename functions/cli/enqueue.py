@@ -14,6 +14,13 @@ from functions.cli.payload import JobType, Key, OwnerOrg, Payload, read_payload
 from functions.cli.terminal import console, print_json
 from functions.queue_rows import Enqueued, OnConflict
 
+IfThere = Annotated[
+    OnConflict,
+    typer.Option(
+        help="If the same work has not started yet: let it be, give it this payload and time, or push it back."
+    ),
+]
+
 
 def enqueue(
     job_type: JobType,
@@ -28,12 +35,7 @@ def enqueue(
         int | None,
         typer.Option(min=1, max=100, metavar="COUNT", help="Default: the job type's.", show_default=False),
     ] = None,
-    on_conflict: Annotated[
-        OnConflict,
-        typer.Option(
-            help="If the same work has not started yet: let it be, give it this payload and time, or push it back."
-        ),
-    ] = "return",
+    on_conflict: IfThere = "return",
     once: Annotated[
         bool, typer.Option("--once", metavar="", help="Once for ever, not once at a time.")
     ] = False,

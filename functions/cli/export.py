@@ -32,6 +32,25 @@ class Format(StrEnum):
     JSON = "json"
 
 
+FormatOption = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        help="apkg: for Anki, with pictures. csv: for Anki and spreadsheets. json: all that is known.",
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Default: ORG.apkg or ORG.csv here; JSON goes to stdout.",
+        show_default=False,
+    ),
+]
+
+
 def export(
     org: Annotated[str, typer.Option("--org", metavar="ORG", help="Whose cards.", show_default=False)],
     file: Annotated[
@@ -45,23 +64,8 @@ def export(
             "--path", metavar="PATH", help="Of one file only, by its object path.", show_default=False
         ),
     ] = None,
-    format_: Annotated[
-        Format,
-        typer.Option(
-            "--format",
-            help="apkg: for Anki, with pictures. csv: for Anki and spreadsheets. json: all that is known.",
-        ),
-    ] = Format.APKG,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Default: ORG.apkg or ORG.csv here; JSON goes to stdout.",
-            show_default=False,
-        ),
-    ] = None,
+    format_: FormatOption = Format.APKG,
+    output: Output = None,
 ) -> None:
     """Writes an organisation's cards into a file; imported again, it updates what is there."""
     if file is not None and path is not None:
