@@ -64,7 +64,8 @@ grant execute on function public.enqueue_removals(text[], text[]) to service_rol
 
 -- Looks at up to `up_to` stored objects (at most 20,000, for about a second, and until pictures of 500 organisations are
 -- found, as each gets a job of its own: fewer than 1,500), going on where the last call stopped, and enqueues prune_storage
--- jobs for the pictures that have outlived their file. Answers {"checked", "enqueued", "finished", "busy"}: objects looked at, pictures that jobs will remove, whether all objects were seen, whether another call is at it.
+-- jobs for the pictures that have outlived their file. Answers {"checked", "enqueued", "finished", "busy"}: objects looked
+-- at, pictures that jobs will remove, whether all objects were seen, whether another call is at it.
 -- Called by the schedule crontick-prune-storage, as often as wanted. Locks the row of its sweep, and as enqueue_jobs does.
 create function public.enqueue_prune_storage(up_to int default 20000) returns jsonb
 language plpgsql security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
