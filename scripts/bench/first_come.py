@@ -22,8 +22,8 @@ order by q.place, q.id limit %(batch)s for update skip locked
 PLANNER = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_sort = off"
 
 
-def require_order_from_an_index(connection: psycopg.Connection[Any], values: Mapping[str, object]) -> None:
-    """Raises LocalSupabaseError when the plain claim would sort what is queued."""
+def require_order_from_an_index(connection: psycopg.Connection[Any], values: Mapping[str, object]) -> str:
+    """The plain claim's plan. Raises LocalSupabaseError when it would sort what is queued."""
     rows = connection.execute(f"explain {IDS}".encode(), values).fetchall()
     plan = "\n".join(row[0] for row in rows)
     if "Sort" in plan:
@@ -31,3 +31,4 @@ def require_order_from_an_index(connection: psycopg.Connection[Any], values: Map
             f"The plain claim sorts the whole backlog, so a comparison with it says nothing:\n{plan}\n"
             "Next: fit scripts/bench/first_come.py to the indexes of public.jobs."
         )
+    return plan

@@ -15,6 +15,8 @@ from scripts.local_supabase import database
 from scripts.local_supabase.leg import Leg
 from scripts.local_supabase.postgres import ADMIN, Cluster, running_cluster
 from scripts.local_supabase.state import LegFolder
+from tests.database.cards import process
+from tests.database.file_flow import card
 from tests.database.queue import Queue
 
 TEMPLATE = "crontick_template"
@@ -130,3 +132,10 @@ def without_triggers(admin: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
 def without_outputs(queue: Queue) -> None:
     """Jobs end without the functions that write outputs: for tests about which jobs there are."""
     queue.rows("update public.job_types set apply_function = null where true")
+
+
+@pytest.fixture
+def deck(queue: Queue) -> Queue:
+    """A queue whose one file has the cards a, b and c."""
+    process(queue, card("a"), card("b"), card("c"))
+    return queue

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from functions.cli.rows import Analysis, Card, FileJob, FileResult, FileStatus, JobRow, JobRun
+from functions.cli.decks import Deck
+from functions.cli.rows import Analysis, Card, ExportedCard, FileJob, FileResult, FileStatus, JobRow, JobRun
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -56,3 +58,24 @@ def result(runs: Sequence[JobRun] = (), cards: Sequence[Card] = (), **changes: A
         jobs=[job_row()],
         runs={1: list(runs)},
     )
+
+
+def exported(number: int = 1, **changes: Any) -> ExportedCard:
+    row = {
+        "id": UUID(int=number),
+        "file_id": 1,
+        "type": "basic",
+        "front": f"What is ice {number}?",
+        "back": "frozen water",
+        "tags": ["ice"],
+        "source": {"page": 2, "quote": "Ice is frozen water."},
+        "due": START,
+        "created_at": START,
+        "updated_at": START,
+        "position": number,
+    }
+    return ExportedCard.model_validate(row | changes)
+
+
+def deck_of(*cards: ExportedCard, picture: bytes | None = None, **changes: Any) -> Deck:
+    return Deck(file_status(**changes), "Ice", cards or (exported(),), picture=picture)

@@ -21,7 +21,7 @@ from handlers.ai.text.pieces import LONGEST_PIECE, pieces
 from handlers.ai.text.structure import read_blocks, read_sentences
 from handlers.media.markdown import HEADING
 from handlers.outputs import Analysis, Passage
-from tests.fixtures.fake_context import FakeContext
+from handlers.testing import FakeContext
 
 ROOT = Path(__file__).parents[2]
 CHARACTERS = 200_000

@@ -10,7 +10,7 @@ from handlers.ai.offline import OfflineProvider, readable_name
 from handlers.ai.provider import Description, ExtractedFile
 from handlers.ai.text.languages import stop_words
 from handlers.outputs import Passage
-from tests.fixtures.fake_context import FakeContext
+from handlers.testing import FakeContext
 
 TEXTS = Path(__file__).parents[1] / "fixtures" / "texts"
 

@@ -14,8 +14,8 @@ from handlers.analyze_file import analyze_file
 from handlers.contract import Reject, Retry
 from handlers.media.archives import DOCX
 from handlers.outputs import Analysis
+from handlers.testing import FakeContext, file_job
 from tests.fixtures import broken_files, docx_files
-from tests.fixtures.fake_context import FakeContext, file_job
 
 SAMPLES = Path(__file__).parents[2] / "scripts" / "samples" / "files"
 READ = "handlers.media.ocr:read"

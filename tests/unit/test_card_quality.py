@@ -24,7 +24,7 @@ from handlers.ai.cards.deck import cards_of_proposals
 from handlers.analyze_file import analyze_file
 from handlers.create_cards import create_cards
 from handlers.outputs import Analysis, Card, Cards
-from tests.fixtures.fake_context import FakeContext, file_job
+from handlers.testing import FakeContext, file_job
 from tests.fixtures.quality_judged import DOCUMENTS, HEART, OCEAN, Judged
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "quality"

@@ -12,7 +12,7 @@ from handlers.analyze_file import analyze_file
 from handlers.contract import Reject
 from handlers.create_cards import create_cards
 from handlers.outputs import Cards
-from tests.fixtures.fake_context import FakeContext, file_job
+from handlers.testing import FakeContext, file_job
 
 SAMPLES = Path(__file__).parents[2] / "scripts" / "samples" / "files"
 

@@ -10,9 +10,9 @@ from functions.sandbox import Sandbox
 from handlers.contract import Decoded, FilePayload, Job, Reject
 from handlers.create_thumbnail import create_thumbnail
 from handlers.outputs import Thumbnails
+from handlers.testing import FakeContext
 from tests.fixtures import broken_files
 from tests.fixtures.broken_files import BROKEN_FILES, SAMPLES
-from tests.fixtures.fake_context import FakeContext
 
 Model = TypeVar("Model", bound=BaseModel)
 SENTENCES = {

@@ -14,7 +14,7 @@ from typer.main import get_command
 from functions.cli import app
 from functions.settings import variables
 from handlers.contract import Handler, Reject
-from tests.fixtures.fake_context import FakeContext, file_job
+from handlers.testing import FakeContext, file_job
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

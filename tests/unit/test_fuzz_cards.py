@@ -18,7 +18,7 @@ from handlers.ai.provider import ExtractedFile
 from handlers.ai.text.clean import clean_passages, clean_text
 from handlers.ai.text.structure import read_blocks
 from handlers.outputs import Analysis, Card, Passage
-from tests.fixtures.fake_context import FakeContext
+from handlers.testing import FakeContext
 from tests.unit.fuzzing import fuzz
 
 MOST_SECONDS = 5.0  # for some thousand characters, on a busy machine

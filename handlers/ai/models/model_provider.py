@@ -78,15 +78,14 @@ class ModelProvider:
     def cards(self, analysis: Analysis, ctx: Context) -> Cards:
         """The model's cards that pass the gates; none are asked for of a file that it refused before."""
         parts, notes = self._parts(analysis.content)
-        by_rules = make_cards(analysis)
         if sum(part.words() for part in parts) < LEAST_WORDS:
-            return by_rules
+            return make_cards(analysis)
         if REFUSED in analysis.notes:
-            return _with_notes(by_rules, [REFUSED], AiUse())
+            return _with_notes(make_cards(analysis), [REFUSED], AiUse())
         return self._or_offline(
             ctx,
-            lambda asker: self._proposed(analysis, parts, notes, by_rules, asker),
-            lambda note, use: _with_notes(by_rules, [note], use, degraded=True),
+            lambda asker: self._proposed(analysis, parts, notes, asker),
+            lambda note, use: _with_notes(make_cards(analysis), [note], use, degraded=True),
         )
 
     def _or_offline(
@@ -156,11 +155,11 @@ class ModelProvider:
         return whole if isinstance(whole, FileAnswer) else together(answers)
 
     def _proposed(
-        self, analysis: Analysis, parts: Sequence[Part], notes: Sequence[str], by_rules: Cards, asker: Asker
+        self, analysis: Analysis, parts: Sequence[Part], notes: Sequence[str], asker: Asker
     ) -> Cards:
         gathered = ask_about(parts, prompts.write_cards, asker, self._settings)
         if gathered.is_refused or not gathered.answers:
-            return _with_notes(by_rules, [*notes, REFUSED], asker.use)
+            return _with_notes(make_cards(analysis), [*notes, REFUSED], asker.use)
         one_line = OneLine("\n".join(passage.text for passage in analysis.content))
         answers = [
             answered.answer for answered in gathered.answers if isinstance(answered.answer, CardsAnswer)

@@ -22,12 +22,10 @@ def falls_back(trouble: Trouble, settings: AiSettings, ctx: Context) -> bool:
 
 def outcome_of(trouble: Trouble) -> Outcome:
     """An operator can correct what is misconfigured, so that is a retry as well."""
-    after = trouble.after if isinstance(trouble, Unavailable) else None
-    after = (
-        after or None
-    )  # "at once" would use up all attempts within a tick: the job type's backoff knows better
-    if isinstance(trouble, OutOfTime):
-        after = SOON_SECONDS
+    after = SOON_SECONDS if isinstance(trouble, OutOfTime) else None
+    if isinstance(trouble, Unavailable):
+        # "At once" would use up all attempts within a tick: the job type's backoff knows better.
+        after = trouble.after or None
     return Retry(f"ai: {trouble}", after=after)
 
 
