@@ -1,4 +1,7 @@
-"""The HTTP edge: functions-framework loads this file by its path and calls `cron_tick` for every request.
+"""The HTTP edge: functions-framework loads this file by its path and calls one of its targets for every request:
+
+cron_tick     works jobs off
+jobs_admin    the jobs API and its dashboard, a function of its own
 
 It is loaded as a module named `main`, so nothing imports it: a second import would run it twice. Every
 path and method arrives here, and so may anybody: the secret is checked before a byte of the body is read.
@@ -7,6 +10,7 @@ path and method arrives here, and so may anybody: the secret is checked before a
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import threading
 from typing import Any
@@ -46,6 +50,12 @@ def cron_tick(request: flask.Request) -> flask.Response:
     except Exception as error:
         log.error("tick_crashed", exception=error)
         return _answer(500, _error("the tick failed unexpectedly; the function's log says why"))
+
+
+def jobs_admin(request: flask.Request) -> flask.Response:
+    """Answers one call of the jobs API. What it needs besides is loaded here: a tick does without."""
+    response: flask.Response = importlib.import_module("functions.admin.app").answer(request)
+    return response
 
 
 def _run(request: flask.Request, settings: Settings) -> flask.Response:

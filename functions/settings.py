@@ -21,6 +21,7 @@ from dotenv import dotenv_values
 from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from functions.errors import ConfigurationError
+from functions.operator_settings import OperatorSettings
 from handlers.settings import HandlerSettings
 
 LOCAL_FILES = (".env", ".local/env")
@@ -34,7 +35,7 @@ class Variable(NamedTuple):
     description: str
 
 
-class Settings(HandlerSettings):
+class Settings(OperatorSettings, HandlerSettings):
     """Every setting there is. A field's name in lower case is its variable's name in upper case."""
 
     model_config = ConfigDict(frozen=True, alias_generator=str.upper, hide_input_in_errors=True)
@@ -179,10 +180,10 @@ def load_settings(environment: Mapping[str, str] | None = None, directory: Path 
 
 
 def variables() -> list[Variable]:
-    """The table of environment variables: the worker's own, then the handlers'."""
-    handlers = HandlerSettings.model_fields
-    own = [name for name in Settings.model_fields if name not in handlers]
-    return [_variable(name) for name in (*own, *handlers)]
+    """The table of environment variables: the worker's own, then the operators' and the handlers'."""
+    others = (*OperatorSettings.model_fields, *HandlerSettings.model_fields)
+    own = [name for name in Settings.model_fields if name not in others]
+    return [_variable(name) for name in (*own, *others)]
 
 
 def _variable(name: str) -> Variable:
