@@ -24,7 +24,6 @@ from functions.errors import ConfigurationError, CrontickError, QueueUnavailable
 from functions.redact import redact
 from functions.settings import Settings, load_settings
 from functions.tick_options import BadRequest, parse_body
-from functions.tick_report import TickReport
 from functions.worker import Worker
 
 MAX_BODY_BYTES = 64 * 1024
@@ -67,7 +66,7 @@ def _run(request: flask.Request, settings: Settings) -> flask.Response:
     if body is None:
         return _answer(413)
     try:
-        report = _report(body, settings)
+        answer = _answer_to(body, settings)
     except BadRequest as error:
         return _answer(400, _error(str(error)))
     except RequestRefused as error:
@@ -81,15 +80,18 @@ def _run(request: flask.Request, settings: Settings) -> flask.Response:
     except CrontickError as error:
         log.error("tick_refused", error=error)
         return _answer(500, _error(redact(str(error))))
-    return _answer(200, report.as_json())
+    return _answer(200, answer)
 
 
-def _report(body: bytes, settings: Settings) -> TickReport:
-    """Runs the job that the body holds, or else a tick."""
+def _answer_to(body: bytes, settings: Settings) -> dict[str, Any]:
+    """Runs the job that the body holds, or else a tick; a ping reaches neither the worker nor the database."""
     if dispatch := parse_dispatch(body, backend=settings.job_queue_backend):
-        return _worker().dispatch(dispatch.job, force=dispatch.force, stop=shutdown.stop)
+        return _worker().dispatch(dispatch.job, force=dispatch.force, stop=shutdown.stop).as_json()
     options = parse_body(body, default_limit=settings.tick_batch_size)
-    return _worker().tick(options, stop=shutdown.stop)
+    if options.ping:
+        pong: dict[str, Any] = importlib.import_module("functions.ping").ping_answer(settings)
+        return pong
+    return _worker().tick(options, stop=shutdown.stop).as_json()
 
 
 def _read_body(request: flask.Request) -> bytes | None:

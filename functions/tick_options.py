@@ -22,6 +22,7 @@ class TickOptions:
     types: tuple[str, ...] | None = None
     force: bool = False  # run although processing is paused
     drain: bool = True  # claim again until nothing is due
+    ping: bool = False  # claim nothing, only say who answers
     start: NewJob | None = None  # instead of what is due: enqueue this one job and run it
 
 
@@ -38,6 +39,7 @@ class _Body(BaseModel):
     types: Annotated[list[JobType] | None, Field(min_length=1, max_length=100)] = None
     force: bool = False
     drain: bool = True
+    ping: bool = False
 
 
 def parse_body(body: bytes, *, default_limit: int) -> TickOptions:
@@ -54,6 +56,7 @@ def parse_body(body: bytes, *, default_limit: int) -> TickOptions:
         types=None if asked.types is None else tuple(asked.types),
         force=asked.force,
         drain=asked.drain,
+        ping=asked.ping,
     )
 
 

@@ -6,6 +6,8 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -87,6 +89,36 @@ def test_a_tick_is_answered_with_its_report(http: Client, ticks: Ticks) -> None:
 def test_a_request_without_a_body_runs_with_the_defaults(http: Client, ticks: Ticks) -> None:
     assert post(http).status_code == 200
     assert ticks.asked == [TickOptions(limit=10)]
+
+
+def test_a_ping_says_who_answers_and_neither_works_nor_asks_the_database(
+    http: Client, ticks: Ticks, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("TICK_BUDGET_SECONDS", "30")
+    environment.delenv("SUPABASE_SECRET_KEY")  # without which no worker can be made
+    before = datetime.now(UTC)
+
+    response = post(http, {"ping": True})
+
+    assert response.status_code == 200
+    said = response.json or {}
+    assert before <= datetime.fromisoformat(said.pop("time")) <= datetime.now(UTC)
+    assert {"analyze_file", "create_cards", "create_thumbnail"} <= set(said.pop("job_types"))
+    assert said == {
+        "status": "ok",
+        "ping": True,
+        "version": version("crontick"),
+        "budget_seconds": 30,
+        "lease_seconds": 120,
+        "unusable": [],
+        "backend": "table",
+        "project": "supabase.test",
+    }
+    assert ticks.asked == []
+
+
+def test_a_ping_without_the_secret_is_refused_like_everything_else(http: Client, ticks: Ticks) -> None:
+    assert http.post("/", data=b'{"ping": true}').status_code == 401
 
 
 def test_the_other_header_opens_it_too(http: Client, ticks: Ticks) -> None:

@@ -13,9 +13,11 @@ def test_an_empty_body_means_all_defaults(body: bytes) -> None:
 
 
 def test_every_field_can_be_given() -> None:
-    body = b'{"limit": 3, "delay": 500, "types": ["create_cards"], "force": true, "drain": false}'
+    body = (
+        b'{"limit": 3, "delay": 500, "types": ["create_cards"], "force": true, "drain": false, "ping": true}'
+    )
     assert parse_body(body, default_limit=7) == TickOptions(
-        limit=3, delay_seconds=0.5, types=("create_cards",), force=True, drain=False
+        limit=3, delay_seconds=0.5, types=("create_cards",), force=True, drain=False, ping=True
     )
 
 
@@ -37,6 +39,7 @@ def test_iterations_is_another_name_for_limit() -> None:
         (b'{"types": []}', "types: "),
         (b'{"types": ["Not a type"]}', "types.0: "),
         (b'{"force": "yes"}', "force: should be a valid boolean"),
+        (b'{"ping": 1}', "ping: should be a valid boolean"),
         (b'{"limitt": 1}', "limitt: there is no such field; there are limit,"),
         (b"[]", "body: should be an object"),
         (b"{", "body: Invalid JSON"),
