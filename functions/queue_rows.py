@@ -35,6 +35,8 @@ class ClaimedJob(Row):
     lease_expires_at: datetime
     timeout_seconds: float | None = None  # set by an operator in job_types; wins over the handler's own
     alone: bool = False  # it may have killed its last worker: run it with nothing beside it
+    file_id: int | None = None  # of the upload that it is about
+    trace_parent: str | None = None  # W3C trace context of the transaction that enqueued it
     parents: dict[str, Any] = Field(default_factory=dict)
 
 

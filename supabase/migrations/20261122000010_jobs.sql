@@ -112,6 +112,7 @@ create table public.jobs (
   last_error text,
   public_error text,
   cancelled_by bigint,
+  trace_parent text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   started_at timestamptz,
@@ -140,6 +141,8 @@ comment on column public.jobs.crashes is 'Leases that ran out: counted apart fro
 comment on column public.jobs.lease_token is 'Fresh for every claim; whoever does not hold it cannot change the job.';
 comment on column public.jobs.cancelled_by is
   'The failed job of its flow because of which this one was cancelled: retrying that one revives this one.';
+comment on column public.jobs.trace_parent is
+  'The W3C trace context of the transaction that enqueued the job, where it had one.';
 comment on column public.jobs.waiting_for is 'Parents that are not done yet.';
 
 -- The same work twice at the same time is the same job. Retry and reclaim stay inside this set of

@@ -125,12 +125,34 @@ end $$;
 revoke all on function public.check_jobs_to_enqueue(jsonb) from public, anon, authenticated;
 grant execute on function public.check_jobs_to_enqueue(jsonb) to service_role;
 
+-- The W3C trace context (traceparent) that this transaction belongs to, or null: what set_config('crontick.traceparent',
+-- ..., true) said, else the header of the HTTP request that PostgREST or the Storage API carries out.
+-- Called by insert_new_jobs, once per call; never raises, for no trace is worth an upload. Takes no locks.
+create function public.current_trace_parent() returns text
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  said text := nullif(current_setting('crontick.traceparent', true), '');
+  headers text := current_setting('request.headers', true);
+begin
+  if said is null and strpos(headers, '"traceparent"') > 0 then
+    begin
+      said := headers::json ->> 'traceparent';
+    exception when others then
+      return null; -- somebody else's setting of that name
+    end;
+  end if;
+  return substring(said from '^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$');
+end $$;
+revoke all on function public.current_trace_parent() from public, anon, authenticated;
+grant execute on function public.current_trace_parent() to service_role;
+
 -- Inserts those of the checked jobs that do not exist yet and returns their ids, which follow the flow: parents first.
 -- Called by enqueue_jobs. Rows go in by key, so that two calls meet the keys they share in the same order.
 create function public.insert_new_jobs(asked jsonb) returns bigint[]
 language plpgsql security definer set search_path = '' set plan_cache_mode = force_generic_plan as $$
 declare
   new_ids bigint[];
+  trace text := public.current_trace_parent();
 begin
   with numbered as materialized (
     select nextval('public.jobs_id_seq') as id, a.*
@@ -143,13 +165,13 @@ begin
   ),
   inserted as (
     insert into public.jobs (id, org_id, type, payload, status, waiting_for, run_at, turn, priority, max_attempts,
-      file_id, idempotency_key, unique_for)
+      file_id, idempotency_key, unique_for, trace_parent)
     overriding system value
     select n.id, n.org_id, n.type, n.payload,
       case when n.after = '[]' then 'queued' else 'waiting' end,
       (select count(distinct x.value)::int from jsonb_array_elements(n.after) x),
       n.run_at, case when n.run_at > now() then 'later' else 'ready' end, n.priority, n.max_attempts,
-      n.file_id, n.key, n.unique_for
+      n.file_id, n.key, n.unique_for, trace
     from numbered n
     order by n.org_id, n.type, n.key, n.id
     on conflict do nothing

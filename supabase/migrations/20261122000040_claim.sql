@@ -83,7 +83,7 @@ begin
     from (
       select j.id as job_id, j.org_id, j.type, j.payload, j.attempts, j.max_attempts, j.lease_token, j.lease_expires_at,
         coalesce(own.timeout_seconds, every.timeout_seconds) as timeout_seconds,
-        j.turn = 'alone' as alone,
+        j.turn = 'alone' as alone, j.file_id, j.trace_parent,
         coalesce(f.parents, '{}') as parents
       from public.jobs j
       left join public.job_types own on own.type = j.type
@@ -212,9 +212,10 @@ revoke all on function public.lease_fairly(text[], int, boolean, uuid, int) from
 grant execute on function public.lease_fairly(text[], int, boolean, uuid, int) to service_role;
 
 -- Hands out up to `batch_size` due jobs: [{"job_id", "org_id", "type", "payload", "attempts", "max_attempts",
--- "lease_token", "lease_expires_at", "timeout_seconds", "alone", "parents": {type: output}}]; where several parents are
--- of one type, they go by their refs. Nothing while paused, unless forced. With `fits_in`, only types that usually end
--- within so many seconds. A job that is `alone` comes as a batch of its own, and wants a worker that runs nothing else.
+-- "lease_token", "lease_expires_at", "timeout_seconds", "alone", "file_id", "trace_parent", "parents": {type: output}}];
+-- where several parents are of one type, they go by their refs. Nothing while paused, unless forced. With `fits_in`, only
+-- types that usually end within so many seconds. A job that is `alone` comes as a batch of its own, and wants a worker
+-- that runs nothing else.
 -- A worker whose claim got no answer calls again with `held`, the ids it knows it has: what else it was given is handed
 -- out again first, under the same tokens, so that a lost answer strands nothing.
 -- Called by the tick. Locks only the rows it hands out, due ones it makes ready and expired ones it takes back; rows that

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import buckets, downloads, listing, objects, signing
 from .context import Storage
+from .database import request_scope
 from .errors import StorageError, StorageJSON
 
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -91,4 +92,6 @@ class _BadUrls:
             }
             await JSONResponse(body, 400)(scope, receive, send)
             return
+        if scope["type"] == "http":
+            request_scope.set(scope)  # of this request's own asyncio task
         await self._app(scope, receive, send)

@@ -10,12 +10,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
+from starlette.types import Scope
 
 from . import errors
 
@@ -37,6 +39,8 @@ class Caller:
 
 
 SERVICE = Caller("service_role", {"role": "service_role"})
+# The request that a transaction serves.
+request_scope: ContextVar[Scope | None] = ContextVar("request_scope", default=None)
 
 
 @dataclass
@@ -109,10 +113,23 @@ async def _act_as(connection: Connection, caller: Caller) -> None:
             set_config('request.jwt.claims', %(claims)s, true),
             set_config('request.jwt.claim.role', %(role)s, true),
             set_config('request.jwt.claim.sub', %(owner)s, true),
+            set_config('request.headers', %(headers)s, true),
+            set_config('request.method', %(method)s, true),
+            set_config('request.path', %(path)s, true),
             set_config('statement_timeout', '30s', true)
         """,
-        {"role": caller.role, "claims": json.dumps(dict(caller.claims)), "owner": caller.owner or ""},
+        {"role": caller.role, "claims": json.dumps(dict(caller.claims)), "owner": caller.owner or ""}
+        | _request(request_scope.get()),
     )
+
+
+def _request(scope: Scope | None) -> dict[str, str]:
+    """What triggers may ask about the HTTP request, as the real Storage API tells them."""
+    if scope is None:
+        return {"headers": "{}", "method": "", "path": ""}
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    return {"headers": json.dumps(headers), "method": scope["method"], "path": path}
 
 
 async def wait_for_the_key(connection: Connection, bucket: str, name: str) -> None:
