@@ -7,6 +7,9 @@
     │   ├── QueueTooSlow        it gave up on this call for its size: a smaller one may pass
     │   └── AnswerUnknown       it answered, but not what this version expects: believe nothing of it
     ├── RequestRefused          the database understood the call and said no: the caller has to change it
+    ├── NotSignedIn             the jobs API knows nobody by what the caller brought: sign in (again)
+    ├── NotAllowed              it knows them, and they are no admin: signing in again does not help
+    ├── KeysUnavailable         it cannot tell, for want of the keys that tokens are signed with: try later
     └── LeaseLost               the job belongs to somebody else now: drop the work, report nothing
 
 Every message names the thing and the remedy. Errors of httpx and postgrest end here, as `__cause__`.
@@ -50,6 +53,18 @@ class RequestRefused(CrontickError):  # noqa: N818 - as above
         super().__init__(message)
         self.sqlstate = sqlstate
         self.hint = hint
+
+
+class NotSignedIn(CrontickError):  # noqa: N818 - as above
+    """The message is for the log; the caller learns nothing of why."""
+
+
+class NotAllowed(CrontickError):  # noqa: N818 - as above
+    """As with `NotSignedIn`, the message is for the log."""
+
+
+class KeysUnavailable(CrontickError):  # noqa: N818 - as above
+    """Supabase Auth does not hand out its public keys right now, and none that would do are in store."""
 
 
 class LeaseLost(CrontickError):  # noqa: N818 - as above

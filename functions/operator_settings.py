@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+SHORTEST_JWT_SECRET = 32  # bytes; RFC 7518, section 3.2: no key of HS256 may be shorter than its hash
+
 
 class OperatorSettings(BaseModel):
     """Frozen; all of it is optional."""
@@ -48,6 +50,15 @@ class OperatorSettings(BaseModel):
     def _public_key(cls, value: str | None) -> str | None:
         if value is not None and value.startswith("sb_secret_"):
             raise ValueError("this is a secret key, and it would reach browsers; use the publishable one")
+        return value
+
+    @field_validator("supabase_jwt_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < SHORTEST_JWT_SECRET:
+            raise ValueError(
+                f"a JWT secret has at least {SHORTEST_JWT_SECRET} bytes; whoever guesses it is an admin"
+            )
         return value
 
     def public_key(self) -> str | None:

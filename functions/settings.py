@@ -146,12 +146,12 @@ class Settings(OperatorSettings, HandlerSettings):
 
     def tick_secrets(self) -> tuple[SecretStr, ...]:
         """The values that open the function: two live ones of each kind, so that both can be rotated."""
-        secrets = (
-            self.cron_secret,
-            self.cron_secret_previous,
-            self.job_queue_runner_secret,
-            self.job_queue_runner_secret_previous,
-        )
+        secrets = (self.cron_secret, self.cron_secret_previous)
+        return (*(secret for secret in secrets if secret is not None), *self.runner_secrets())
+
+    def runner_secrets(self) -> tuple[SecretStr, ...]:
+        """Those that open the jobs API too. CRON_SECRET does not: it lies with whoever calls the tick."""
+        secrets = (self.job_queue_runner_secret, self.job_queue_runner_secret_previous)
         return tuple(secret for secret in secrets if secret is not None)
 
     def handler_modules(self) -> tuple[str, ...]:
