@@ -47,10 +47,16 @@ class AnswerUnknown(QueueUnavailable):
 
 
 class RequestRefused(CrontickError):  # noqa: N818 - as above
-    """The database refused the call itself: `sqlstate` says why, `hint` what to do, where it knows."""
+    """The database refused the call itself: `sqlstate` says why, `hint` what to do, where it knows.
 
-    def __init__(self, message: str, *, sqlstate: str | None = None, hint: str | None = None) -> None:
+    `said` is its sentence alone, for callers who know neither functions nor SQLSTATEs.
+    """
+
+    def __init__(
+        self, message: str, *, sqlstate: str | None = None, hint: str | None = None, said: str | None = None
+    ) -> None:
         super().__init__(message)
+        self.said = said or message
         self.sqlstate = sqlstate
         self.hint = hint
 

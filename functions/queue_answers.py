@@ -88,7 +88,7 @@ def _from_answer(name: str, error: APIError) -> CrontickError:
     elif code == "42501":
         hint = hint or "use the secret (service_role) key, and apply the migrations: they carry the grants"
     message = f"{name} was refused: {text} ({code})"
-    return RequestRefused(f"{message}; {hint}" if hint else message, sqlstate=code, hint=hint)
+    return RequestRefused(f"{message}; {hint}" if hint else message, sqlstate=code, hint=hint, said=text)
 
 
 def _from_gateway(name: str, error: httpx.HTTPStatusError) -> CrontickError:
@@ -107,7 +107,7 @@ def _not_json(name: str, parameters: Mapping[str, Any]) -> RequestRefused | None
         json.dumps(parameters, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         problem = f"{name}: the parameters are not JSON ({error}); use plain JSON values"
-        return RequestRefused(problem, sqlstate="22023")
+        return RequestRefused(problem, sqlstate="22023", said=f"this is not JSON: {error}")
     return None
 
 

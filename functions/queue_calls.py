@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from functions.errors import QueueUnavailable
 from functions.queue_answers import asked
-from functions.repetition import TimeLeft, may_pass, patience, repeated
+from functions.repetition import PATIENCE_SECONDS, TimeLeft, may_pass, patience, repeated
 from functions.supabase_client import SupabaseClient
 
 Answer = TypeVar("Answer")
@@ -20,9 +20,16 @@ Answer = TypeVar("Answer")
 class QueueCalls:
     """Base of `JobQueue`. Threads may share one."""
 
-    def __init__(self, client: SupabaseClient, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        client: SupabaseClient,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         self._client = client
         self._sleep = sleep
+        self._patience_seconds = patience_seconds  # for calls that are given no time of their own
 
     def _send(self, function: str, parameters: dict[str, Any]) -> Any:
         """Sends one call as it is and returns what came back."""
@@ -60,7 +67,7 @@ class QueueCalls:
         time_left: TimeLeft | None,
         is_worth_it: Callable[[BaseException], bool] = may_pass,
     ) -> Answer:
-        left = time_left or patience()
+        left = time_left or patience(self._patience_seconds)
 
         def send_in_time(is_repetition: bool) -> Answer:
             with self._client.within(left()):

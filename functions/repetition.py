@@ -23,7 +23,7 @@ Answer = TypeVar("Answer")
 TimeLeft = Callable[[], float]  # seconds that a call may still take, with all its repetitions
 
 _ATTEMPTS = 5
-_PATIENCE_SECONDS = 20.0  # where the caller names no limit
+PATIENCE_SECONDS = 20.0  # where the caller names no limit
 
 
 def repeated(
@@ -52,9 +52,9 @@ def may_pass(error: BaseException) -> bool:
     return isinstance(error, QueueUnavailable)
 
 
-def patience() -> TimeLeft:
-    """The time of a call that nobody limited, from now."""
-    ends = time.monotonic() + _PATIENCE_SECONDS
+def patience(seconds: float) -> TimeLeft:
+    """The time of a call that its caller did not limit, from now."""
+    ends = time.monotonic() + seconds
     return lambda: ends - time.monotonic()
 
 

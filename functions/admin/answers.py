@@ -1,0 +1,43 @@
+"""Answers on their way out: JSON or bytes, with the headers that every answer of the jobs API carries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import flask
+
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+_UNLESS_SAID = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+def json_answer(status: int, body: object, headers: Mapping[str, str] | None = None) -> flask.Response:
+    content = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+        "utf-8", "replace"
+    )
+    return flask.Response(content, status=status, headers=headers, mimetype="application/json")
+
+
+def finished(response: flask.Response) -> flask.Response:
+    """Adds the headers, and makes the answer count as streamed.
+
+    Before any other the framework would read the whole request, however long and whoever sent it.
+    """
+    for name, value in _ALWAYS.items():
+        response.headers[name] = value
+    for name, value in _UNLESS_SAID.items():
+        response.headers.setdefault(name, value)
+    if not response.is_streamed:
+        content = response.get_data()
+        response.response = iter((content,))
+        if response.status_code != 304:
+            response.headers["Content-Length"] = str(len(content))
+    return response
