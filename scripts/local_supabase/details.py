@@ -26,6 +26,8 @@ class Details:
     database_url: str
     admin_database_url: str
     function_url: str | None
+    admin_url: str | None  # of the jobs API
+    sign_in_url: str | None  # opens the dashboard as the local admin: as good as the password
     runner_secret: str
     log_directory: str
 

@@ -1,4 +1,4 @@
-"""The local Supabase's front door: one port for `/rest/v1` (PostgREST) and `/storage/v1` (the stand-in).
+"""The local Supabase's front door: one port for PostgREST and for the stand-ins of Storage and Auth.
 
 As at the hosted gateway, an API key that is not a JWT (`sb_publishable_…`, `sb_secret_…`) is swapped here for
 a short-lived JWT with the key's role; behind the gateway there are only JWTs.
@@ -24,6 +24,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .auth_stand_in import AuthConfig, create_auth_app
+from .auth_stand_in.signing import SigningKey
 from .storage import Storage, create_storage_app
 from .storage.database import SERVICE, Database
 from .storage.errors import StorageError
@@ -35,10 +37,11 @@ HOP_BY_HOP = {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encodi
     b"proxy-authenticate",
     b"proxy-authorization",
 }
-# A public object needs no key, and a signed URL is one.
+# A public object needs no key, a signed URL is one, and whoever follows a link in a mail brings none.
 WITHOUT_A_KEY = re.compile(
     r"(GET|HEAD) /storage/v1/object/(public|info/public|sign)/"
     r"|PUT /storage/v1/object/upload/sign/"
+    r"|(GET|HEAD) /auth/v1/(\.well-known/jwks\.json$|verify$|stand-in/sign-in/)"
     r"|(GET|HEAD) /health$"
 )
 SECONDS_A_JWT_LIVES = 300
@@ -55,18 +58,19 @@ class GatewayConfig:
     anon_key: str
     service_role_key: str
     public_url: str
+    auth: AuthConfig
 
 
 def create_app(config: GatewayConfig) -> Starlette:
-    storage = Storage(
-        Database(config.storage_dsn), FileStore(config.files_directory), Tokens(config.jwt_secret)
-    )
+    tokens = Tokens(config.jwt_secret, SigningKey(config.auth.signing_key).verifying)
+    storage = Storage(Database(config.storage_dsn), FileStore(config.files_directory), tokens)
     postgrest = _PostgREST(config.postgrest_url)
     health = _Health(config.public_url, storage, postgrest)
     return Starlette(
         routes=[
             Route("/health", health.answer),
             Mount("/storage/v1", create_storage_app(storage)),
+            Mount("/auth/v1", create_auth_app(config.auth)),
             Route("/rest/v1/{path:path}", postgrest.forward, methods=METHODS),
         ],
         middleware=[

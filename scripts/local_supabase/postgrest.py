@@ -79,19 +79,19 @@ def npm() -> list[str]:
 
 @contextmanager
 def running_postgrest(
-    program: Path, cluster: Cluster, jwt_secret: str, log_path: Path
+    program: Path, cluster: Cluster, jwt_keys: str, log_path: Path
 ) -> Iterator[tuple[Child, str]]:
-    child, url = start(program, cluster, jwt_secret, log_path)
+    child, url = start(program, cluster, jwt_keys, log_path)
     try:
         yield child, url
     finally:
         child.stop(signal.SIGTERM, 3.0, signal.SIGKILL)
 
 
-def start(program: Path, cluster: Cluster, jwt_secret: str, log_path: Path) -> tuple[Child, str]:
+def start(program: Path, cluster: Cluster, jwt_keys: str, log_path: Path) -> tuple[Child, str]:
     for attempt in range(START_ATTEMPTS):
         port, admin_port = free_port(), free_port()
-        environment = server_environment(cluster, jwt_secret, port, admin_port)
+        environment = server_environment(cluster, jwt_keys, port, admin_port)
         child = processes.spawn("PostgREST", [program], log_path, environment, death_signal=signal.SIGKILL)
         try:
             wait_until_ready(child, admin_port)
@@ -104,7 +104,7 @@ def start(program: Path, cluster: Cluster, jwt_secret: str, log_path: Path) -> t
     raise AssertionError("unreachable")
 
 
-def server_environment(cluster: Cluster, jwt_secret: str, port: int, admin_port: int) -> dict[str, str]:
+def server_environment(cluster: Cluster, jwt_keys: str, port: int, admin_port: int) -> dict[str, str]:
     return {
         "LANG": "C.UTF-8",
         "PGRST_DB_URI": cluster.url("authenticator"),
@@ -115,7 +115,7 @@ def server_environment(cluster: Cluster, jwt_secret: str, port: int, admin_port:
         "PGRST_DB_POOL": "10",
         "PGRST_DB_POOL_ACQUISITION_TIMEOUT": "10",
         "PGRST_DB_CHANNEL_ENABLED": "true",
-        "PGRST_JWT_SECRET": jwt_secret,
+        "PGRST_JWT_SECRET": jwt_keys,
         "PGRST_SERVER_HOST": "127.0.0.1",
         "PGRST_SERVER_PORT": str(port),
         "PGRST_ADMIN_SERVER_PORT": str(admin_port),

@@ -11,12 +11,13 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Self
 
 import jwt
 
+from scripts.local_supabase.auth_stand_in.signing import new_signing_key
 from scripts.local_supabase.errors import LocalSupabaseError
 from scripts.local_supabase.leg import Leg
 
@@ -37,6 +38,9 @@ class Keys:
     runner_secret: str
     cron_secret: str
     database_password: str
+    signing_key: str
+    admin_password: str
+    member_password: str
 
     @classmethod
     def generate(cls) -> Self:
@@ -50,6 +54,9 @@ class Keys:
             runner_secret=secrets.token_urlsafe(32),
             cron_secret=secrets.token_urlsafe(32),
             database_password=secrets.token_hex(16),
+            signing_key=new_signing_key(),
+            admin_password=secrets.token_urlsafe(12),
+            member_password=secrets.token_urlsafe(12),
         )
 
 
@@ -82,19 +89,27 @@ class LegFolder:
     def logs(self) -> Path:
         return self.path / "logs"
 
+    @property
+    def mail(self) -> Path:
+        """The mails that the Auth stand-in does not send."""
+        return self.path / "mail.jsonl"
+
     def create(self) -> None:
         for path in (self.path, self.files, self.logs):
             path.mkdir(mode=0o755, parents=True, exist_ok=True)
 
     def keys(self) -> Keys:
+        """Those of the runs before, and new ones for what was not there yet when they were made."""
         path = self.path / "keys.json"
-        if path.exists():
-            return Keys(**json.loads(path.read_text()))
-        keys = Keys.generate()
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        known = {one.name for one in fields(Keys)}
+        if kept.keys() >= known:
+            return Keys(**{name: kept[name] for name in known})
+        keys = asdict(Keys.generate()) | kept
         descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            json.dump(asdict(keys), file, indent=2)
-        return keys
+            json.dump(keys, file, indent=2)
+        return Keys(**{name: keys[name] for name in known})
 
     @property
     def socket_note(self) -> Path:

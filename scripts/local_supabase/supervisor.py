@@ -15,19 +15,40 @@ from types import FrameType
 from typing import Self
 
 from scripts.local_supabase import database, function_process
+from scripts.local_supabase.auth_stand_in.signing import SigningKey, key_set
+from scripts.local_supabase.auth_stand_in.users import ADMIN_EMAIL, MEMBER_EMAIL
 from scripts.local_supabase.cron_stand_in import CronStandIn
 from scripts.local_supabase.details import Details, remove_environment_file, write_environment_file
 from scripts.local_supabase.errors import LocalSupabaseError, OutdatedDataError
+from scripts.local_supabase.function_process import Target
 from scripts.local_supabase.gateway_thread import running_gateway
 from scripts.local_supabase.leg import Leg
 from scripts.local_supabase.ports import free_port
 from scripts.local_supabase.postgres import ADMIN, Cluster, running_cluster
 from scripts.local_supabase.postgrest import find_or_install, running_postgrest
 from scripts.local_supabase.processes import Child
+from scripts.local_supabase.sign_in import SignIn
 from scripts.local_supabase.state import RESET_SIGNAL, Keys, LegFolder, Lock
 
 WATCH_SECONDS = 0.25
+NO_DASHBOARD = "http://127.0.0.1:3000"  # what the real one has as its site until somebody sets it
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, RESET_SIGNAL)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the functions will listen: known before they start, since others have to be told."""
+
+    function: int
+    admin: int
+
+    @property
+    def function_url(self) -> str:
+        return function_process.function_url(self.function)
+
+    @property
+    def admin_url(self) -> str:
+        return function_process.function_url(self.admin).rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -55,7 +76,7 @@ class Supervisor:
         self.folder = LegFolder(options.directory.resolve(), options.leg)
         self.stack = ExitStack()
         self.vital: list[Child] = []
-        self.function: Child | None = None
+        self.functions: list[Child] = []
 
     def __enter__(self) -> Self:
         self.stack.enter_context(Lock(self.folder))
@@ -76,29 +97,36 @@ class Supervisor:
         database.prepare_platform(cluster)
         database.migrate(cluster)
         postgrest, postgrest_url = self.stack.enter_context(
-            running_postgrest(program, cluster, keys.jwt_secret, self.folder.logs / "postgrest.log")
+            running_postgrest(
+                program,
+                cluster,
+                key_set(keys.jwt_secret, SigningKey(keys.signing_key)),
+                self.folder.logs / "postgrest.log",
+            )
         )
         self.vital.append(postgrest)
-        url = self.stack.enter_context(running_gateway(cluster, keys, postgrest_url, self.folder.files))
-        function_port = free_port() if self.options.function else None
-        details = self.describe(cluster, keys, url, function_port)
-        if details.function_url is not None:
-            self.connect_function(cluster, keys, details, function_port or 0)
+        ports = Ports(free_port(), free_port()) if self.options.function else None
+        sign_in = SignIn(f"{ports.admin_url}/dashboard" if ports else NO_DASHBOARD)
+        url = self.stack.enter_context(running_gateway(cluster, keys, postgrest_url, self.folder, sign_in))
+        details = self.describe(cluster, keys, url, ports, sign_in)
+        if ports is not None:
+            self.connect_functions(cluster, keys, details, ports)
         self.start_cron(cluster)
         self.publish(details, keys)
         return details
 
-    def connect_function(self, cluster: Cluster, keys: Keys, details: Details, port: int) -> None:
-        assert details.function_url is not None
+    def connect_functions(self, cluster: Cluster, keys: Keys, details: Details, ports: Ports) -> None:
         secrets = {
-            "job_queue_worker_endpoint": details.function_url,
+            "job_queue_worker_endpoint": ports.function_url,
             "job_queue_runner_secret": keys.runner_secret,
         }
         database.store_secrets(cluster, secrets)
-        log_path = self.folder.logs / "function.log"
-        self.function = self.stack.enter_context(
-            function_process.running_function(settings_of(details, keys), port, log_path)
+        running = function_process.running_functions(
+            settings_of(details, keys),
+            {Target.TICK: ports.function, Target.ADMIN: ports.admin},
+            self.folder.logs,
         )
+        self.functions = self.stack.enter_context(running)
 
     def start_cron(self, cluster: Cluster) -> None:
         if not cluster.cron_is_real:
@@ -111,10 +139,11 @@ class Supervisor:
     def publish(self, details: Details, keys: Keys) -> None:
         directory = self.folder.directory
         self.stack.callback(remove_environment_file, directory, details.url)
-        settings = settings_of(details, keys) | {"DATABASE_URL": details.database_url}
-        write_environment_file(directory, settings)
+        write_environment_file(directory, settings_of(details, keys) | for_people(details, keys))
 
-    def describe(self, cluster: Cluster, keys: Keys, url: str, function_port: int | None) -> Details:
+    def describe(
+        self, cluster: Cluster, keys: Keys, url: str, ports: Ports | None, sign_in: SignIn
+    ) -> Details:
         return Details(
             leg=str(self.options.leg),
             directory=str(self.folder.directory),
@@ -126,7 +155,9 @@ class Supervisor:
             jwt_secret=keys.jwt_secret,
             database_url=cluster.url("postgres"),
             admin_database_url=cluster.url(ADMIN),
-            function_url=None if function_port is None else function_process.function_url(function_port),
+            function_url=ports.function_url if ports else None,
+            admin_url=ports.admin_url if ports else None,
+            sign_in_url=sign_in.url(url) if ports else None,
             runner_secret=keys.runner_secret,
             log_directory=str(self.folder.logs),
         )
@@ -136,15 +167,15 @@ class Supervisor:
         while True:
             for child in self.vital:
                 child.require_alive()
-            if self.function is not None and self.function.process.poll() is not None:
-                code = self.function.process.returncode
-                print(f"The function ended with code {code}; see {self.function.log_path}", file=sys.stderr)
-                self.function = None
+            for function in [one for one in self.functions if one.process.poll() is not None]:
+                code = function.process.returncode
+                print(f"{function.name} ended with code {code}; see {function.log_path}", file=sys.stderr)
+                self.functions.remove(function)
             time.sleep(WATCH_SECONDS)
 
 
 def settings_of(details: Details, keys: Keys) -> dict[str, str]:
-    """What the function reads; the file `env` tells it too, and adds the database for psql."""
+    """What the functions read, and the file `env` tells too."""
     settings = {
         "SUPABASE_URL": details.url,
         "SUPABASE_SECRET_KEY": details.secret_key,
@@ -155,6 +186,18 @@ def settings_of(details: Details, keys: Keys) -> dict[str, str]:
     if details.function_url is not None:
         settings["JOB_QUEUE_WORKER_ENDPOINT"] = details.function_url
     return settings
+
+
+def for_people(details: Details, keys: Keys) -> dict[str, str]:
+    """What the functions never get: the database for psql, and the accounts to sign in with."""
+    facts = {
+        "DATABASE_URL": details.database_url,
+        "LOCAL_ADMIN_EMAIL": ADMIN_EMAIL,
+        "LOCAL_ADMIN_PASSWORD": keys.admin_password,
+        "LOCAL_MEMBER_EMAIL": MEMBER_EMAIL,
+        "LOCAL_MEMBER_PASSWORD": keys.member_password,
+    }
+    return facts | ({"DASHBOARD_URL": details.sign_in_url} if details.sign_in_url else {})
 
 
 def up(options: Options) -> int:

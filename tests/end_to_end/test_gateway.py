@@ -13,6 +13,8 @@ import psycopg
 import pytest
 
 from scripts.local_supabase import LocalSupabase
+from scripts.local_supabase.auth_stand_in import AuthConfig
+from scripts.local_supabase.auth_stand_in.signing import new_signing_key
 from scripts.local_supabase.gateway import GatewayConfig, create_app
 from scripts.local_supabase.ports import free_port
 from tests.end_to_end.storage_clients import admin_connection, user_token, wait_until
@@ -163,6 +165,15 @@ def test_services_that_do_not_answer_are_a_gateway_s_errors(supabase: LocalSupab
         anon_key=supabase.anon_key,
         service_role_key=supabase.service_role_key,
         public_url="http://gateway",
+        auth=AuthConfig(
+            issuer="http://gateway/auth/v1",
+            jwt_secret=supabase.jwt_secret,
+            signing_key=new_signing_key(),
+            passwords={},
+            site_url="http://gateway",
+            mail_path=tmp_path / "mail.jsonl",
+            sign_in_secret="unknown",
+        ),
     )
 
     async def ask() -> list[int]:

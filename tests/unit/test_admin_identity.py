@@ -238,7 +238,7 @@ def test_a_legacy_api_key_is_no_user(role: str, legacy_door: Doorkeeper, keys: r
 
 
 def test_a_short_legacy_secret_is_refused_at_the_start() -> None:
-    with pytest.raises(ConfigurationError, match="SUPABASE_JWT_SECRET.*32 bytes"):
+    with pytest.raises(ConfigurationError, match=r"SUPABASE_JWT_SECRET.*32 bytes"):
         load_settings(PROJECT | {"SUPABASE_JWT_SECRET": "a-short-secret"})
 
 

@@ -15,6 +15,7 @@ from .database import Caller
 @dataclass(frozen=True)
 class Tokens:
     secret: str
+    user_key: jwt.PyJWK | None = None  # which Auth signs the tokens of users with
 
     def caller(self, authorization: str | None) -> Caller:
         if authorization is None:
@@ -43,8 +44,12 @@ class Tokens:
         return claims
 
     def _verify(self, token: str) -> dict[str, Any]:
+        options: Any = {"verify_aud": False}
         try:
-            return jwt.decode(token, self.secret, algorithms=["HS256"], options={"verify_aud": False})
+            if self.user_key and jwt.get_unverified_header(token).get("alg") != "HS256":
+                algorithms = [self.user_key.algorithm_name]
+                return jwt.decode(token, self.user_key, algorithms=algorithms, options=options)
+            return jwt.decode(token, self.secret, algorithms=["HS256"], options=options)
         except jwt.ExpiredSignatureError as error:
             raise _BadTokenError('"exp" claim timestamp check failed') from error
         except jwt.InvalidTokenError as error:
