@@ -23,7 +23,7 @@ from functions.cli.naming import LocalFile, local_files
 from functions.cli.options import LOCAL_DIRECTORY, Directory, Json, LegOption, Schedule
 from functions.cli.progress import Watch
 from functions.cli.rows import FileResult
-from functions.cli.stack import announced_start, until_interrupted
+from functions.cli.stack import announced_start, show_dashboard, until_interrupted
 from functions.cli.terminal import (
     Misuse,
     command,
@@ -105,6 +105,7 @@ def demo(
 
 def _keep_running(local: LocalSupabase, process: Process, out: Console) -> None:
     out.print(Text(f"Still running: {local.url}, keys in {local.env_file}. Ctrl-C stops it."), soft_wrap=True)
+    show_dashboard(local, out)
     with suppress(KeyboardInterrupt):
         until_interrupted(process)
 

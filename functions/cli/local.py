@@ -52,7 +52,14 @@ class LocalSupabase(BaseModel):
     publishable_key: str
     secret_key: str
     function_url: str | None
+    admin_url: str | None = None
+    sign_in_url: str | None = None  # opens the dashboard as the local admin: shown to people only
     log_directory: Path
+
+    @property
+    def dashboard_url(self) -> str | None:
+        """The page, which asks whoever opens it to sign in."""
+        return f"{self.admin_url}/dashboard" if self.admin_url else None
 
     @property
     def env_file(self) -> Path:

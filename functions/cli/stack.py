@@ -35,6 +35,7 @@ def up(
             print_json(_public_facts(supabase))
         else:
             out.print(_facts_table(supabase))
+            show_dashboard(supabase, out)
             out.print(_next_steps())
         until_interrupted(process)
 
@@ -117,12 +118,24 @@ def announced_start(
             raise
 
 
+def show_dashboard(supabase: LocalSupabase, out: Console) -> None:
+    """Where the dashboard is; on a terminal by an address that is already signed in, which no log may have."""
+    if supabase.dashboard_url is None:
+        return
+    if out.is_terminal and supabase.sign_in_url:
+        where = Text(supabase.sign_in_url, style=f"bold link {supabase.sign_in_url}")
+    else:
+        where = Text(f"{supabase.dashboard_url} (signed in: DASHBOARD_URL in {supabase.env_file})")
+    out.print(Text("dashboard: ").append_text(where), soft_wrap=True)
+
+
 def _public_facts(supabase: LocalSupabase) -> dict[str, Any]:
     """What may be shown: everything but the keys that open it, which are in the env file."""
     return {
         "leg": supabase.leg,
         "url": supabase.url,
         "function_url": supabase.function_url,
+        "dashboard_url": supabase.dashboard_url,
         "publishable_key": supabase.publishable_key,
         "env_file": str(supabase.env_file),
         "log_directory": str(supabase.log_directory),
@@ -141,6 +154,7 @@ def _facts_table(supabase: LocalSupabase) -> Table:
         ("REST", f"{supabase.url}/rest/v1"),
         ("Storage", f"{supabase.url}/storage/v1"),
         ("function", supabase.function_url or "not started"),
+        ("jobs API", supabase.admin_url or "not started"),
         ("publishable key", supabase.publishable_key),
         ("secret key", f"in {supabase.env_file}"),
         ("database", f'psql "$DATABASE_URL", with DATABASE_URL from {supabase.env_file}'),

@@ -41,7 +41,7 @@ HOP_BY_HOP = {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encodi
 WITHOUT_A_KEY = re.compile(
     r"(GET|HEAD) /storage/v1/object/(public|info/public|sign)/"
     r"|PUT /storage/v1/object/upload/sign/"
-    r"|(GET|HEAD) /auth/v1/(\.well-known/jwks\.json$|verify$|stand-in/sign-in/)"
+    r"|(GET|HEAD) /auth/v1/(\.well-known/jwks\.json$|verify$|sign-in/)"
     r"|(GET|HEAD) /health$"
 )
 SECONDS_A_JWT_LIVES = 300

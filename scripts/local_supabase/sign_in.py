@@ -11,7 +11,7 @@ class SignIn:
     """`secret` is part of that address, and a new one in each run."""
 
     site_url: str  # where whoever signed in is led to: the dashboard
-    secret: str = field(default_factory=lambda: secrets.token_urlsafe(18))
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(12))
 
     def url(self, project_url: str) -> str:
-        return f"{project_url}/auth/v1/stand-in/sign-in/{self.secret}"
+        return f"{project_url}/auth/v1/sign-in/{self.secret}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -11,11 +12,13 @@ from typing import Any
 
 import pytest
 import respx
+from rich.console import Console
 from typer.testing import CliRunner
 
 from functions.cli import app, local
 from functions.cli.demo import SAMPLES
 from functions.cli.local import Leg, LocalSupabase, OutdatedData, Process
+from functions.cli.stack import show_dashboard
 from tests.unit.cli_rows import at, card, file_status, job, job_row, run
 
 URL = "http://supabase.test"
@@ -44,6 +47,8 @@ def announced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Leg
             publishable_key="sb_publishable_x",
             secret_key="sb_secret_hush",
             function_url="http://function.test/",
+            admin_url="http://admin.test",
+            sign_in_url=f"{URL}/auth/v1/sign-in/hush",
             log_directory=directory,
         )
         yield facts, Running()
@@ -144,10 +149,11 @@ def test_up_ticks_as_often_as_the_leg_can_unless_told_otherwise(
     assert announced == [expected]
 
 
-def test_up_never_shows_the_secret_key_but_where_it_is(tmp_path: Path) -> None:
+def test_up_never_shows_the_secret_key_or_a_way_in_where_it_is_logged(tmp_path: Path) -> None:
     for options in ([], ["--json"]):
         _, said, error = crontick("up", "--directory", str(tmp_path / "d"), *options)
-        assert "sb_secret_hush" not in said + error
+        assert "hush" not in said + error
+        assert "http://admin.test/dashboard" in said
     assert json.loads(said)["env_file"] == str(tmp_path / "d" / "env")
 
 
@@ -199,3 +205,18 @@ def test_a_name_that_is_not_utf8_reaches_report_and_json(project: respx.MockRout
 def test_up_says_how_to_reach_the_database(tmp_path: Path) -> None:
     _, said, _ = crontick("up", "--directory", str(tmp_path))
     assert 'psql "$DATABASE_URL"' in said
+
+
+def test_on_a_terminal_the_dashboard_can_be_opened_signed_in() -> None:
+    screen = io.StringIO()
+    with local.started(Leg.wheel, "2 seconds", Path(".local"), print) as (supabase, _):
+        show_dashboard(supabase, Console(file=screen, force_terminal=True, width=40))
+    assert f"{URL}/auth/v1/sign-in/hush" in screen.getvalue().replace("\n", "")
+
+
+def test_without_the_jobs_api_no_dashboard_is_shown() -> None:
+    screen = io.StringIO()
+    with local.started(Leg.wheel, "2 seconds", Path(".local"), print) as (supabase, _):
+        without = supabase.model_copy(update={"admin_url": None})
+        show_dashboard(without, Console(file=screen, force_terminal=True))
+    assert screen.getvalue() == ""

@@ -35,7 +35,7 @@ def create_auth_app(config: AuthConfig) -> ASGIApp:
             Route("/verify", _follow_link),
             Route("/user", _user),
             Route("/logout", _sign_out, methods=["POST"]),
-            Route("/stand-in/sign-in/{secret}", _sign_in_here),
+            Route("/sign-in/{secret}", _sign_in_here),
             Route("/stand-in/faults", _set_fault, methods=["POST"]),
         ],
         exception_handlers={AuthError: _refuse, HTTPException: _not_found},
