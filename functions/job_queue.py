@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from functions.errors import QueueTooSlow
 from functions.queue_answers import asked
-from functions.queue_calls import QueueCalls
+from functions.queue_doctor import DoctorCalls
 from functions.queue_rows import (
     ClaimedJob,
     ContentResult,
@@ -48,7 +48,7 @@ _HEALTH = TypeAdapter(QueueHealth).validate_python
 _ROWS = TypeAdapter(list[dict[str, Any]]).validate_python
 
 
-class JobQueue(QueueCalls):
+class JobQueue(DoctorCalls):
     """All calls a worker or an operator makes. Threads may share one."""
 
     def _send(self, function: str, parameters: dict[str, Any]) -> Any:

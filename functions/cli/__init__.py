@@ -13,6 +13,7 @@ import typer
 
 from functions.cli.demo import demo
 from functions.cli.dispatch import dispatch
+from functions.cli.doctor import doctor
 from functions.cli.enqueue import enqueue
 from functions.cli.export import export
 from functions.cli.handler_list import handlers
@@ -73,4 +74,5 @@ app.command(epilog="Example: crontick backfill uploads --priority=-10")(backfill
 app.command(epilog="Example: crontick export --org demo --format apkg -o demo.apkg")(export)
 app.command(epilog="Example: CRONTICK_HANDLERS=team_jobs crontick handlers --json")(handlers)
 app.command(epilog="Example: crontick new-handler send_digest --folder team_jobs")(new_handler)
+app.command(epilog="Example: crontick doctor --only worker")(doctor)
 app.command(epilog="Example: crontick reset --yes")(reset)

@@ -1,0 +1,149 @@
+"""Asks whatever there is to ask, so that the checks only judge. Nothing here raises for what is broken out there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import httpx
+from storage3.exceptions import StorageApiError
+
+from functions.doctor.facts import Facts, Secret, WorkerAnswer
+from functions.doctor.findings import Unknown
+from functions.errors import CrontickError, RequestRefused
+from functions.job_queue import JobQueue
+from functions.queue_answers import UNKNOWN_FUNCTION
+from functions.redact import message_of, redact
+from functions.repetition import TimeLeft
+from functions.settings import Settings
+from functions.supabase_client import SupabaseClient
+
+PATIENCE_SECONDS = 15.0
+COLD_START_TRIES = 2
+
+
+@dataclass(frozen=True)
+class WorkerSeen:
+    """A worker that the schedules call: its two secrets by their looks, and what came of each ping."""
+
+    endpoint: Secret
+    secret: Secret
+    answers: tuple[WorkerAnswer, ...] = ()
+    problem: str | None = None  # why it could not even be tried
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Everything that was asked. Without `facts` there is the `error` that stood in the way."""
+
+    settings: Settings
+    url: str
+    key: str
+    facts: Facts | None = None
+    error: CrontickError | None = None
+    is_older: bool = False  # the queue answers, but is too old to know inspect_project
+    asked_at: datetime | None = None  # this machine's clock, in the middle of the call
+    seconds: float = 0.0  # that the call took
+    workers: tuple[WorkerSeen, ...] = ()
+    storage_problem: str | None = None
+
+    def known(self) -> Facts:
+        """The facts. Raises `Unknown` where the database could not be asked."""
+        if self.facts is None:
+            raise Unknown("the database could not be asked")
+        return self.facts
+
+
+def look(
+    settings: Settings,
+    *,
+    snapshot_seconds: int = 300,
+    patience: float = PATIENCE_SECONDS,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Seen:
+    """Asks the database, through it each worker, and Storage. `patience`: seconds for each call in all."""
+    url, key = settings.supabase()
+    with SupabaseClient(url, key) as client:
+        queue = JobQueue(client)
+        storage_problem = _storage_problem(client)
+        asked_at, started = now(), time.monotonic()
+        try:
+            facts = Facts.model_validate(
+                queue.inspect_project(snapshot_seconds=snapshot_seconds, time_left=_within(patience))
+            )
+        except CrontickError as error:
+            return Seen(
+                settings,
+                url,
+                key,
+                error=error,
+                asked_at=asked_at,
+                is_older=_is_unknown(error) and _answers(queue, patience),
+                storage_problem=storage_problem,
+            )
+        seconds = time.monotonic() - started
+        return Seen(
+            settings,
+            url,
+            key,
+            facts=facts,
+            asked_at=asked_at + timedelta(seconds=seconds / 2),
+            seconds=seconds,
+            workers=_workers(queue, facts, patience),
+            storage_problem=storage_problem,
+        )
+
+
+def _within(seconds: float) -> TimeLeft:
+    ends = time.monotonic() + seconds
+    return lambda: ends - time.monotonic()
+
+
+def _is_unknown(error: CrontickError) -> bool:
+    return isinstance(error, RequestRefused) and error.sqlstate == UNKNOWN_FUNCTION
+
+
+def _answers(queue: JobQueue, patience: float) -> bool:
+    try:
+        queue.is_paused(time_left=_within(patience))
+    except CrontickError:
+        return False
+    return True
+
+
+def _workers(queue: JobQueue, facts: Facts, patience: float) -> tuple[WorkerSeen, ...]:
+    try:
+        pairs = facts.secrets.get().workers
+    except Unknown:
+        return ()
+    return tuple(_worker(queue, pair.endpoint, pair.secret, patience) for pair in pairs)
+
+
+def _worker(queue: JobQueue, endpoint: Secret, secret: Secret, patience: float) -> WorkerSeen:
+    """Pings twice where the first answer may have been that of an instance that was still starting."""
+    if not (endpoint.present and secret.present):
+        return WorkerSeen(endpoint, secret)
+    answers: list[WorkerAnswer] = []
+    try:
+        while len(answers) < COLD_START_TRIES and not (answers and _is_final(answers[-1])):
+            said = queue.worker_answers(endpoint.name, secret.name, time_left=_within(patience))
+            answers.append(WorkerAnswer.model_validate(said))
+    except (CrontickError, ValueError) as error:
+        return WorkerSeen(endpoint, secret, tuple(answers), redact(message_of(error)))
+    return WorkerSeen(endpoint, secret, tuple(answers))
+
+
+def _is_final(answer: WorkerAnswer) -> bool:
+    return answer.ok or (answer.status is not None and answer.status < 500 and answer.status != 429)
+
+
+def _storage_problem(client: SupabaseClient) -> str | None:
+    try:
+        client.storage.list_buckets()
+    except StorageApiError as error:
+        return redact(f"it answered {error.status}: {error.message}")
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        return redact(f"it cannot be reached: {error or type(error).__name__}")
+    return None
