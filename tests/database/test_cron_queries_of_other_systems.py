@@ -7,55 +7,21 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.database.queries_of_other_systems import (
+    ALERT,
+    FAILED_RUNS,
+    IS_ACTIVE,
+    LAST_MESSAGE,
+    LATEST_RUNS,
+    PAUSE,
+    RECENT_RUNS,
+    RESUME,
+    THE_JOB,
+    VERIFY,
+)
 from tests.database.queue import Queue
 
 JOB = "process-flashcard-jobs"
-RECENT_RUNS = """
-SELECT
-  runid,
-  status,
-  return_message,
-  start_time,
-  end_time
-FROM cron.job_run_details
-WHERE jobid = (SELECT jobid FROM cron.job WHERE jobname = 'process-flashcard-jobs')
-ORDER BY start_time DESC
-LIMIT 10;
-"""
-FAILED_RUNS = """
-SELECT return_message, start_time
-FROM cron.job_run_details
-WHERE jobid = (SELECT jobid FROM cron.job WHERE jobname = 'process-flashcard-jobs')
-  AND status = 'failed'
-ORDER BY start_time DESC LIMIT 5;
-"""
-LAST_MESSAGE = """
-SELECT return_message
-FROM cron.job_run_details
-WHERE jobid = (SELECT jobid FROM cron.job WHERE jobname = 'process-flashcard-jobs')
-ORDER BY start_time DESC LIMIT 1;
-"""
-PAUSE = "UPDATE cron.job\nSET active = false\nWHERE jobname = 'process-flashcard-jobs';"
-RESUME = "UPDATE cron.job\nSET active = true\nWHERE jobname = 'process-flashcard-jobs';"
-IS_ACTIVE = "SELECT active FROM cron.job WHERE jobname = 'process-flashcard-jobs';"
-ALERT = """
-SELECT cron.schedule(
-  'alert-stuck-jobs',
-  '0 * * * *',  -- Every hour
-  $$
-  SELECT CASE
-    WHEN COUNT(*) > 100 THEN
-      extensions.http_post(
-        'https://your-webhook-url.com/alert',
-        '{"message": "More than 100 jobs stuck in queue!"}'
-      )
-  END
-  FROM jobs
-  WHERE status = 'queued'
-    AND created_at < NOW() - INTERVAL '1 hour';
-  $$
-);
-"""
 
 
 def record_run(editor: Queue, status: str, message: str, minutes_ago: int) -> None:
@@ -75,13 +41,11 @@ def record_run(editor: Queue, status: str, message: str, minutes_ago: int) -> No
 def test_the_schedule_shows_with_its_name_and_can_be_deleted(editor: Queue) -> None:
     editor.rows("select schedule_cron_tick()")
 
-    shown = editor.rows(
-        "SELECT jobid, jobname, schedule, active FROM cron.job WHERE jobname = 'process-flashcard-jobs';"
-    )
+    shown = editor.rows(VERIFY)
     assert [(row["jobname"], row["schedule"], row["active"]) for row in shown] == [(JOB, "* * * * *", True)]
 
     assert editor.rows("SELECT cron.unschedule('process-flashcard-jobs');") == [{"unschedule": True}]
-    assert editor.rows("SELECT * FROM cron.job WHERE jobname = 'process-flashcard-jobs';") == []
+    assert editor.rows(THE_JOB) == []
 
 
 def test_runs_of_the_schedule_are_listed_the_latest_first(editor: Queue) -> None:
@@ -90,7 +54,7 @@ def test_runs_of_the_schedule_are_listed_the_latest_first(editor: Queue) -> None
     record_run(editor, "failed", "the worker answered 401", minutes_ago=2)
     record_run(editor, "succeeded", "SELECT 1", minutes_ago=1)
 
-    latest = editor.rows("SELECT * FROM cron.job_run_details\nORDER BY start_time DESC LIMIT 5;")
+    latest = editor.rows(LATEST_RUNS)
     assert [row["status"] for row in latest] == ["succeeded", "failed", "succeeded"]
     assert [row["return_message"] for row in editor.rows(RECENT_RUNS)] == [
         "SELECT 1",

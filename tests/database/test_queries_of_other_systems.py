@@ -6,26 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.database.queries_of_other_systems import BY_TYPE_AND_STATUS, PENDING, RATE, STATISTICS, STUCK
 from tests.database.queue import Queue, Row
-
-STATISTICS = """
-SELECT
-  COUNT(*) FILTER (WHERE status = 'done') as completed,
-  COUNT(*) FILTER (WHERE status = 'failed') as failed,
-  COUNT(*) FILTER (WHERE status = 'queued') as still_queued
-FROM jobs
-WHERE updated_at > NOW() - INTERVAL '1 hour';
-"""
-RATE = """
-SELECT
-  DATE_TRUNC('minute', updated_at) as minute,
-  COUNT(*) as processed
-FROM jobs
-WHERE status IN ('done', 'failed')
-  AND updated_at > NOW() - INTERVAL '1 hour'
-GROUP BY minute
-ORDER BY minute DESC;
-"""
 
 
 @pytest.fixture
@@ -73,7 +55,7 @@ def test_the_latest_job_comes_first_by_creation_and_by_change(editor: Queue, job
 
 
 def test_jobs_are_counted_by_type_and_status(editor: Queue, jobs: dict[str, int]) -> None:
-    rows = editor.rows("SELECT type, status, COUNT(*) FROM jobs GROUP BY type, status;")
+    rows = editor.rows(BY_TYPE_AND_STATUS)
 
     assert {(row["type"], row["status"]): row["count"] for row in rows} == {
         ("count_words", "done"): 2,
@@ -85,15 +67,14 @@ def test_jobs_are_counted_by_type_and_status(editor: Queue, jobs: dict[str, int]
 
 
 def test_a_job_that_runs_for_ten_minutes_is_stuck(editor: Queue, jobs: dict[str, int]) -> None:
-    stuck = "SELECT * FROM jobs WHERE status = 'processing' AND started_at < NOW() - INTERVAL '10 minutes';"
-    assert editor.rows(stuck) == []
+    assert editor.rows(STUCK) == []
 
     editor.rows("update public.jobs set started_at = now() - interval '11 minutes' where true")
-    assert [row["id"] for row in editor.rows(stuck)] == [jobs["running"]]
+    assert [row["id"] for row in editor.rows(STUCK)] == [jobs["running"]]
 
 
 def test_job_queue_lists_what_is_pending_and_why_a_job_failed(editor: Queue, jobs: dict[str, int]) -> None:
-    pending = editor.rows("SELECT * FROM job_queue WHERE status = 'pending';")
+    pending = editor.rows(PENDING)
     failed = editor.rows("SELECT last_error FROM job_queue WHERE status = 'failed';")
 
     assert sorted(row["task_type"] for row in pending) == ["count_words", "count_words", "render"]
