@@ -18,19 +18,18 @@ from pydantic import TypeAdapter
 from functions.errors import QueueTooSlow
 from functions.queue_answers import asked
 from functions.queue_doctor import DoctorCalls
+from functions.queue_operations import QueueOperations
+from functions.queue_reads import QueueReads
 from functions.queue_rows import (
     ClaimedJob,
     ContentResult,
     Enqueued,
-    FileSweep,
     JobResult,
     Lease,
     LeaseVerdict,
     NewJob,
     OnConflict,
-    QueueHealth,
     ResolveVerdict,
-    Retried,
     Started,
     UniqueFor,
 )
@@ -43,13 +42,11 @@ _ENQUEUED = TypeAdapter(Enqueued).validate_python
 _ENQUEUED_LIST = TypeAdapter(list[Enqueued]).validate_python
 _STARTED = TypeAdapter(Started).validate_python
 _CONTENT_RESULT = TypeAdapter(ContentResult | None).validate_python
-_RETRIED = TypeAdapter(Retried).validate_python
-_HEALTH = TypeAdapter(QueueHealth).validate_python
 _ROWS = TypeAdapter(list[dict[str, Any]]).validate_python
 
 
-class JobQueue(DoctorCalls):
-    """All calls a worker or an operator makes. Threads may share one."""
+class JobQueue(DoctorCalls, QueueOperations, QueueReads):
+    """All calls a worker or an operator makes; what operators ask stands in the bases. Threads may share one."""
 
     def _send(self, function: str, parameters: dict[str, Any]) -> Any:
         return self._client.rest.rpc(function, parameters).execute().data
@@ -221,9 +218,6 @@ class JobQueue(DoctorCalls):
         }
         return self._call("start_pipeline", parameters, _ENQUEUED_LIST, again={})
 
-    def health(self) -> QueueHealth:
-        return self._call("queue_health", {}, _HEALTH, again={})
-
     def is_paused(self, *, time_left: TimeLeft | None = None) -> bool:
         """Asked only after an empty claim: it is what tells "paused" from "nothing is due"."""
         settings = self._client.rest.from_("job_queue_settings").select("processing_enabled").limit(1)
@@ -231,34 +225,6 @@ class JobQueue(DoctorCalls):
             lambda _: asked("job_queue_settings", {}, lambda: settings.execute().data, _ROWS), time_left
         )
         return bool(rows) and rows[0].get("processing_enabled") is False
-
-    def pause(self, reason: str | None) -> Any:
-        return self._call("pause_processing", {"reason": reason}, _anything, again={})
-
-    def resume(self) -> Any:
-        return self._call("resume_processing", {}, _anything, again={})
-
-    def cancel(self, job_id: int) -> Any:
-        """Cancels an unfinished job; a running one hears of it at its next heartbeat."""
-        return self._call("cancel_job", {"job_id": job_id}, _anything, again={})
-
-    def retry(self, job_id: int) -> Any:
-        """Brings a dead letter back, with its attempts counted anew. A second call would be refused."""
-        return self._call("retry_job", {"job_id": job_id}, _anything, again=None)
-
-    def retry_failed(self, job_type: str | None = None, org_id: str | None = None) -> Retried:
-        """Brings dead letters back, all or those of a type or an organisation; again is harmless."""
-        return self._call("retry_failed_jobs", {"type": job_type, "org_id": org_id}, _RETRIED, again={})
-
-    def reconcile(self, *, restart: bool = False) -> FileSweep:
-        """About a second of comparing Storage with the files we know. A repetition only goes on."""
-        return self._call("reconcile_files", {"restart": restart}, FileSweep.model_validate, again={})
-
-    def backfill(self, route: str, *, priority: int) -> FileSweep:
-        """About a second of giving older files the jobs of a route that they lack. A repetition only goes on."""
-        return self._call(
-            "backfill_files", {"route": route, "priority": priority}, FileSweep.model_validate, again={}
-        )
 
 
 def _anything(data: Any) -> Any:

@@ -1,7 +1,12 @@
-"""`crontick pause`, `resume`, `cancel` and `retry`: what an operator switches and puts right."""
+"""`crontick pause`, `resume`, `cancel` and `retry`: what an operator switches and puts right.
+
+Each goes through `operate`, which writes down who did it: `crontick audit` tells.
+"""
 
 from __future__ import annotations
 
+import getpass
+import socket
 from typing import Annotated
 
 import typer
@@ -18,6 +23,15 @@ JobId = Annotated[
 ]
 
 
+def actor() -> str:
+    """Who gives the commands, for the audit trail: "cli <user>@<host>"."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        user = "unknown"
+    return f"cli {user}@{socket.gethostname()}"[:300]
+
+
 def pause(
     reason: Annotated[
         str | None,
@@ -27,7 +41,7 @@ def pause(
 ) -> None:
     """Stops all claims; running jobs finish, uploads and enqueues go on."""
     with connect(*project(settings())) as supabase:
-        answer = supabase.queue.pause(reason)
+        answer = supabase.queue.operate(actor(), "pause", {"reason": reason})
     if json:
         print_json(answer)
         return
@@ -37,7 +51,7 @@ def pause(
 def resume(json: Json = False) -> None:
     """Lets claims happen again."""
     with connect(*project(settings())) as supabase:
-        answer = supabase.queue.resume()
+        answer = supabase.queue.operate(actor(), "resume")
     if json:
         print_json(answer)
         return
@@ -47,7 +61,7 @@ def resume(json: Json = False) -> None:
 def cancel(job_id: JobId, json: Json = False) -> None:
     """Cancels a job and whatever waits for it; a running one hears of it at its next heartbeat."""
     with connect(*project(settings())) as supabase:
-        answer = supabase.queue.cancel(job_id)
+        answer = supabase.queue.operate(actor(), "cancel", {"job_id": job_id})
     if json:
         print_json(answer)
     if not answer["cancelled"]:
@@ -82,9 +96,11 @@ def retry(
         )
     with connect(*project(settings())) as supabase:
         if job_id is None:
-            _show_all(supabase.queue.retry_failed(job_type, org), json=json)
+            wanted = {"type": job_type, "org_id": org}
+            done = supabase.queue.operate(actor(), "retry_failed", wanted)
+            _show_all(Retried.model_validate(done), json=json)
             return
-        answer = supabase.queue.retry(job_id)
+        answer = supabase.queue.operate(actor(), "retry", {"job_id": job_id})
     if json:
         print_json(answer)
         return

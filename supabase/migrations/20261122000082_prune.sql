@@ -107,8 +107,9 @@ revoke all on function public.prune_deleted_files(int) from public, anon, authen
 grant execute on function public.prune_deleted_files(int) to service_role;
 
 -- Deletes jobs that ended longer ago than their type's policy keeps them, and old rows of what grows beside them:
--- {"jobs", "emptied", "files", "ingest_failures", "org_usage", "content_results", "cron_runs", "finished"}. A job whose key
--- is taken for ever stays, without what it carried ("emptied"). Their attempts in job_runs go with them.
+-- {"jobs", "emptied", "files", "ingest_failures", "org_usage", "content_results", "operator_actions", "cron_runs",
+-- "finished"}. A job whose key is taken for ever stays, without what it carried ("emptied"). Their attempts in job_runs go
+-- with them.
 -- Called by the schedule crontick-prune. Looks at ten times `up_to` jobs by id, from where the last call stopped; "finished"
 -- says that it came to the newest, and the next call starts over. Locks what it deletes, skipping what others hold; while
 -- one call runs, a second one does nothing.
@@ -186,6 +187,11 @@ begin
     from public.content_results o where o.used_at < now() - interval '90 days' limit most for update skip locked);
   get diagnostics affected = row_count;
   counts := counts || jsonb_build_object('content_results', affected);
+  delete from public.operator_actions a where a.id in (
+    select o.id from public.operator_actions o where o.at < now() - interval '400 days'
+    order by o.at limit most for update skip locked);
+  get diagnostics affected = row_count;
+  counts := counts || jsonb_build_object('operator_actions', affected);
 
   update public.prune_progress p set position = new_position, ran_at = now() where p.only_row;
   return counts || jsonb_build_object('cron_runs', public.prune_cron_runs(most), 'finished', new_position = 0);

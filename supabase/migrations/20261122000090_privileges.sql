@@ -31,6 +31,7 @@ alter table public.pipelines enable row level security;
 alter table public.content_results enable row level security;
 alter table public.prune_progress enable row level security;
 alter table public.alerts enable row level security;
+alter table public.operator_actions enable row level security;
 alter table public.ingested_files enable row level security;
 alter table public.ingest_routes enable row level security;
 alter table public.ingest_failures enable row level security;
@@ -85,6 +86,7 @@ create policy service_all on public.pipelines for all to service_role using (tru
 create policy service_all on public.content_results for all to service_role using (true) with check (true);
 create policy service_all on public.prune_progress for all to service_role using (true) with check (true);
 create policy service_all on public.alerts for all to service_role using (true) with check (true);
+create policy service_all on public.operator_actions for all to service_role using (true) with check (true);
 create policy service_all on public.ingested_files for all to service_role using (true) with check (true);
 create policy service_all on public.ingest_routes for all to service_role using (true) with check (true);
 create policy service_all on public.ingest_failures for all to service_role using (true) with check (true);
@@ -98,6 +100,7 @@ create policy service_all on public.cron_tasks for all to service_role using (tr
 revoke all on
   public.jobs, public.job_parents, public.job_runs, public.job_types, public.job_policies, public.job_queue_settings,
   public.org_limits, public.org_usage, public.pipelines, public.content_results, public.prune_progress, public.alerts,
+  public.operator_actions,
   public.ingested_files, public.ingest_routes, public.ingest_failures, public.file_sweeps, public.past_steps,
   public.file_analyses, public.thumbnails, public.cards, public.file_status,
   public.job_stats, public.active_jobs, public.pending_jobs_queue,
@@ -107,7 +110,7 @@ from public, anon, authenticated, service_role;
 grant select on
   public.jobs, public.job_parents, public.job_runs, public.job_policies, public.job_queue_settings,
   public.org_usage, public.content_results, public.ingested_files, public.ingest_failures,
-  public.prune_progress, public.alerts, public.file_sweeps, public.past_steps,
+  public.prune_progress, public.alerts, public.operator_actions, public.file_sweeps, public.past_steps,
   public.file_analyses, public.thumbnails, public.cards,
   public.file_status, public.job_stats, public.active_jobs, public.pending_jobs_queue
 to service_role;

@@ -74,7 +74,7 @@ def test_every_table_has_row_security_and_a_policy(queue: Queue) -> None:
     views |= {"job_stats", "active_jobs", "pending_jobs_queue"}
     tables = [t for t in queue.rows(OUR_TABLES) if t["name"] not in views]
 
-    assert len(tables) == 20
+    assert len(tables) == 21
     assert [t["name"] for t in tables if not (t["row_security"] and t["has_policy"])] == []
 
 

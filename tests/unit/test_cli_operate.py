@@ -23,16 +23,41 @@ def sent(route: respx.Route) -> Any:
     return json.loads(route.calls.last.request.content)
 
 
+def asked(route: respx.Route) -> tuple[str, Any]:
+    """Which operation was asked for, with what."""
+    return sent(route)["action"], sent(route)["parameters"]
+
+
+def test_every_command_says_who_gives_it(http: respx.MockRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "ann")
+    monkeypatch.setattr("socket.gethostname", lambda: "desk")
+    route = answering(http, "operate", {"processing_enabled": True, "paused_reason": None})
+    crontick("resume")
+    assert sent(route)["actor"] == "cli ann@desk"
+
+
+def test_a_user_without_a_name_is_still_an_actor(
+    http: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 1001")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    route = answering(http, "operate", {"processing_enabled": True, "paused_reason": None})
+    assert crontick("resume").exit_code == 0
+    assert sent(route)["actor"].startswith("cli unknown@")
+
+
 def test_a_pause_carries_its_reason(http: respx.MockRouter) -> None:
     answer = {"processing_enabled": False, "paused_reason": "deploying"}
-    route = answering(http, "pause_processing", answer)
+    route = answering(http, "operate", answer)
     assert "resume" in crontick("pause", "--reason", "deploying").stdout
-    assert sent(route) == {"reason": "deploying"}
+    assert asked(route) == ("pause", {"reason": "deploying"})
     assert json.loads(crontick("pause", "--json").stdout) == answer
 
 
 def test_resume_lets_it_go_on(http: respx.MockRouter) -> None:
-    answering(http, "resume_processing", {"processing_enabled": True, "paused_reason": None})
+    answering(http, "operate", {"processing_enabled": True, "paused_reason": None})
     assert "goes on" in crontick("resume").stdout
 
 
@@ -41,7 +66,7 @@ def test_cancelling_what_has_ended_is_a_problem(
     cancelled: bool, exit_code: int, http: respx.MockRouter
 ) -> None:
     answer = {"job_id": 17, "cancelled": cancelled, "status": "cancelled" if cancelled else "done"}
-    answering(http, "cancel_job", answer)
+    answering(http, "operate", answer)
     done = crontick("cancel", "17")
     assert done.exit_code == exit_code
     assert ("had ended already: done" in done.stderr) is not cancelled
@@ -50,30 +75,30 @@ def test_cancelling_what_has_ended_is_a_problem(
 
 
 def test_a_dead_letter_comes_back_with_what_waited_for_it(http: respx.MockRouter) -> None:
-    route = answering(http, "retry_job", {"job_id": 17, "status": "queued", "revived": 2})
+    route = answering(http, "operate", {"job_id": 17, "status": "queued", "revived": 2})
     assert "job 17 is queued again, and 2 jobs that waited for it" in crontick("retry", "17").stdout
-    assert sent(route) == {"job_id": 17}
+    assert asked(route) == ("retry", {"job_id": 17})
 
 
 def test_a_job_that_cannot_be_retried_is_a_problem_with_its_reason(http: respx.MockRouter) -> None:
     refusal = {"code": "PT409", "message": "job 17 is done", "hint": None, "details": None}
-    answering(http, "retry_job", refusal, status=409)
+    answering(http, "operate", refusal, status=409)
     done = crontick("retry", "17")
     assert (done.exit_code, "job 17 is done" in done.stderr) == (1, True)
 
 
 def test_dead_letters_come_back_by_type_and_organisation(http: respx.MockRouter) -> None:
-    route = answering(http, "retry_failed_jobs", {"retried": 3, "skipped": [SKIPPED], "left": 1})
+    route = answering(http, "operate", {"retried": 3, "skipped": [SKIPPED], "left": 1})
     done = crontick("retry", "--failed", "--type", "create_cards", "--org", "acme")
     assert done.exit_code == 0
     assert "retried 3 jobs, 1 dead letter left" in done.stdout
     assert "the file was deleted" in done.stdout
-    assert sent(route) == {"type": "create_cards", "org_id": "acme"}
+    assert asked(route) == ("retry_failed", {"type": "create_cards", "org_id": "acme"})
 
 
 def test_when_no_dead_letter_could_be_retried_the_command_fails(http: respx.MockRouter) -> None:
     answer = {"retried": 0, "skipped": [SKIPPED], "left": 1}
-    answering(http, "retry_failed_jobs", answer)
+    answering(http, "operate", answer)
     done = crontick("retry", "--failed", "--json")
     assert (json.loads(done.stdout), done.exit_code) == (answer, 1)
 

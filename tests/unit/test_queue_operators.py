@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
 
+import httpx
 import pytest
 import respx
 
+from functions.errors import AnswerUnknown, QueueUnavailable, RequestRefused
 from functions.job_queue import JobQueue
+from functions.operator_rows import Operation
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -28,33 +30,52 @@ def test_what_does_not_say_paused_is_not_paused(
     assert queue.is_paused() is False
 
 
-def test_dead_letters_are_retried_by_type_and_organisation(rest: respx.MockRouter, queue: JobQueue) -> None:
-    answer = {"retried": 3, "skipped": [{"job_id": 7, "reason": "its file is gone"}], "left": 1}
-    route = rest.post("/rest/v1/rpc/retry_failed_jobs").respond(json=answer)
-    done = queue.retry_failed("analyze_file", "acme")
-    assert (done.retried, done.skipped[0].reason, done.left) == (3, "its file is gone", 1)
-    assert json.loads(route.calls.last.request.content) == {"type": "analyze_file", "org_id": "acme"}
+def test_what_operators_do_is_one_call_that_names_them(rest: respx.MockRouter, queue: JobQueue) -> None:
+    answer = {"job_id": 7, "status": "queued", "revived": 0}
+    route = rest.post("/rest/v1/rpc/operate").respond(json=answer)
+
+    assert queue.operate("cli ann@desk", "retry", {"job_id": 7}) == answer
+    assert json.loads(route.calls.last.request.content) == {
+        "actor": "cli ann@desk",
+        "action": "retry",
+        "parameters": {"job_id": 7},
+        "dry_run": False,
+    }
 
 
 @pytest.mark.parametrize(
-    ("function", "call", "parameters"),
-    [
-        ("pause_processing", lambda queue: queue.pause("deploy"), {"reason": "deploy"}),
-        ("resume_processing", lambda queue: queue.resume(), {}),
-        ("cancel_job", lambda queue: queue.cancel(7), {"job_id": 7}),
-        ("retry_job", lambda queue: queue.retry(7), {"job_id": 7}),
-    ],
+    ("action", "dry_run", "calls"), [("pause", False, 2), ("retry", False, 1), ("retry", True, 2)]
 )
-def test_what_operators_do_is_one_call_each(
-    function: str,
-    call: Callable[[JobQueue], object],
-    parameters: dict[str, Any],
-    rest: respx.MockRouter,
-    queue: JobQueue,
+def test_an_operation_is_repeated_where_twice_is_once(
+    action: Operation, dry_run: bool, calls: int, rest: respx.MockRouter, queue: JobQueue
 ) -> None:
-    route = rest.post(f"/rest/v1/rpc/{function}").respond(status_code=204)
-    call(queue)
-    assert json.loads(route.calls.last.request.content) == parameters
+    route = rest.post("/rest/v1/rpc/operate")
+    route.side_effect = [httpx.ReadError("reset"), httpx.Response(200, json={})]
+
+    with suppress(QueueUnavailable):
+        queue.operate("me", action, {}, dry_run=dry_run)
+
+    assert route.call_count == calls
+
+
+def test_a_refusal_says_what_the_database_said(rest: respx.MockRouter, queue: JobQueue) -> None:
+    refusal = {"code": "PT409", "message": "job 7 is done", "hint": None, "details": None}
+    rest.post("/rest/v1/rpc/operate").respond(409, json=refusal)
+
+    with pytest.raises(RequestRefused, match="job 7 is done") as raised:
+        queue.operate("me", "retry", {"job_id": 7})
+
+    assert raised.value.sqlstate == "PT409"
+
+
+@pytest.mark.parametrize("answer", [None, [], "done"], ids=repr)
+def test_an_operation_that_does_not_say_what_came_of_it_is_not_believed(
+    answer: object, rest: respx.MockRouter, queue: JobQueue
+) -> None:
+    rest.post("/rest/v1/rpc/operate").respond(content=json.dumps(answer))
+
+    with pytest.raises(AnswerUnknown):
+        queue.operate("me", "resume")
 
 
 def test_health_is_typed_and_tolerates_what_a_newer_database_adds(

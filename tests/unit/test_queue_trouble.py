@@ -87,9 +87,9 @@ def test_a_claim_that_is_repeated_says_what_is_held_so_that_a_lost_answer_is_giv
 def test_a_call_that_must_not_happen_twice_is_not_repeated_once_it_may_have_happened(
     answer: Any, rest: respx.MockRouter, queue: JobQueue
 ) -> None:
-    route = rest.post("/rest/v1/rpc/retry_job").mock(side_effect=[answer])
+    route = rest.post("/rest/v1/rpc/operate").mock(side_effect=[answer])
     with pytest.raises(QueueUnavailable):
-        queue.retry(7)
+        queue.operate("me", "retry", {"job_id": 7})
     assert route.call_count == 1
 
 
@@ -107,9 +107,9 @@ def test_a_call_that_must_not_happen_twice_is_not_repeated_once_it_may_have_happ
 def test_it_is_repeated_when_it_certainly_did_not_happen(
     answer: Any, rest: respx.MockRouter, queue: JobQueue
 ) -> None:
-    route = rest.post("/rest/v1/rpc/retry_job")
+    route = rest.post("/rest/v1/rpc/operate")
     route.side_effect = [answer, httpx.Response(200, json={})]
-    queue.retry(7)
+    queue.operate("me", "retry", {"job_id": 7})
     assert route.call_count == 2
 
 
