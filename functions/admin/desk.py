@@ -47,6 +47,11 @@ class Desk:
         result: dict[str, Any] = answer
         return result
 
+    def close(self) -> None:
+        """Closes the connections."""
+        self.client.close()
+        self.doorkeeper.close()
+
     def _overview(self, hours: int) -> dict[str, Any]:
         answer: dict[str, Any] = as_plain(self.queue.overview(hours))
         return answer

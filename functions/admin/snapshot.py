@@ -68,9 +68,10 @@ class Shared(Generic[Key, Value]):
             ) from None
 
     def forget(self) -> None:
-        """After a change: the next reader is to see it."""
+        """After a change: the next reader is to see it, so what is under way counts for its own readers alone."""
         with self._lock:
             self._kept.clear()
+            self._flights.clear()
 
     def _fly(self, key: Key, flight: Future[Value]) -> None:
         started = self._now()
@@ -78,13 +79,19 @@ class Shared(Generic[Key, Value]):
             value = self._load(key)
         except BaseException as error:
             with self._lock:
-                del self._flights[key]
+                self._land(key, flight)
             flight.set_exception(error)
             return
         ended = self._now()
+        lifetime = max(_SHORTEST_SECONDS, _TIMES_ITS_COST * (ended - started))
         with self._lock:
-            self._kept[key] = _Kept(
-                value, ended + max(_SHORTEST_SECONDS, _TIMES_ITS_COST * (ended - started))
-            )
-            del self._flights[key]
+            if self._land(key, flight):
+                self._kept[key] = _Kept(value, ended + lifetime)
         flight.set_result(value)
+
+    def _land(self, key: Key, flight: Future[Value]) -> bool:
+        """Whether it was still the one that new readers join."""
+        if self._flights.get(key) is not flight:
+            return False
+        del self._flights[key]
+        return True

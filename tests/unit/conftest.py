@@ -6,19 +6,24 @@ Also what many of them ask for: the queue's client, and a project that the comma
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import functions_framework
 import pytest
 import respx
+from werkzeug.test import Client
 
+from functions.admin import desk
 from functions.cli import connection
 from functions.job_queue import JobQueue
 from functions.settings import variables
 from handlers.ai.models.ladder import forget_places
 from handlers.ai.reading import recognition
 from tests.fixtures.fake_openai import FakeProvider
-from tests.unit import cli_calls
+from tests.unit import admin_calls, cli_calls
+from tests.unit.admin_calls import Api
 from tests.unit.ai_support import PROTOCOLS, Protocol
 from tests.unit.fakes import KEY, URL, client
 
@@ -97,3 +102,17 @@ def fake() -> Iterator[FakeProvider]:
     forget_places()
     with FakeProvider() as provider:
         yield provider
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """The jobs API with a desk of its own, which asks once and does not wait before it gives up."""
+    for name, value in admin_calls.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(desk, "_made", [])
+    monkeypatch.setattr(desk, "_PATIENCE_SECONDS", 0.0)
+    yield Api(Client(functions_framework.create_app(target="jobs_admin", source=str(admin_calls.SOURCE))))
+    sys.modules.pop("main", None)
+    for one in desk._made:
+        one.close()
