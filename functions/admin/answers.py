@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 import flask
+from pydantic import BaseModel
 
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
@@ -20,10 +21,16 @@ _UNLESS_SAID = {
 
 
 def json_answer(status: int, body: object, headers: Mapping[str, str] | None = None) -> flask.Response:
-    content = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+    """JSON of plain values, a row or rows of the queue, or bytes that are JSON already."""
+    content = body if isinstance(body, bytes) else as_bytes(body)
+    return flask.Response(content, status=status, headers=headers, mimetype="application/json")
+
+
+def as_bytes(body: object) -> bytes:
+    plain = body.model_dump(mode="json") if isinstance(body, BaseModel) else body
+    return json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
         "utf-8", "replace"
     )
-    return flask.Response(content, status=status, headers=headers, mimetype="application/json")
 
 
 def finished(response: flask.Response) -> flask.Response:

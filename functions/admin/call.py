@@ -7,6 +7,7 @@ from typing import Any
 
 from functions.admin.desk import Desk
 from functions.admin.identity import Operator
+from functions.operator_rows import Operation
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,6 @@ class Call:
     desk: Desk
     operator: Operator
 
-    def change(self, action: str, parameters: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
+    def change(self, action: Operation, parameters: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
         """Carries out one change in this operator's name."""
         return self.desk.operate(self.operator, action, parameters, dry_run=dry_run)

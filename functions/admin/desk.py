@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from functions import log
+from functions.admin.answers import as_bytes
 from functions.admin.identity import Doorkeeper, Operator
 from functions.admin.snapshot import Shared
 from functions.job_queue import JobQueue
+from functions.operator_rows import HistoryHours, Operation
 from functions.queue_tables import QueueTables
 from functions.registry import Registry
 from functions.settings import Settings, load_settings
@@ -18,16 +21,24 @@ from functions.supabase_client import SupabaseClient
 _PATIENCE_SECONDS = 6.0  # people wait for these answers, and so do proxies with limits of their own
 
 
+@dataclass(frozen=True)
+class Overview:
+    """What queue_overview answered: as JSON values, and as the bytes that every reader gets."""
+
+    facts: dict[str, Any]
+    content: bytes
+
+
 class Desk:
     """Threads share one; nothing is connected before the first question."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.client = SupabaseClient.from_settings(settings)
-        self.queue: Any = JobQueue(self.client, patience_seconds=_PATIENCE_SECONDS)
+        self.queue = JobQueue(self.client, patience_seconds=_PATIENCE_SECONDS)
         self.tables = QueueTables(self.client, patience_seconds=_PATIENCE_SECONDS)
         self.doorkeeper = Doorkeeper(settings)
-        self.overviews: Shared[int, dict[str, Any]] = Shared(self._overview)
+        self.overviews: Shared[HistoryHours, Overview] = Shared(self._overview)
 
     @cached_property
     def registry(self) -> Registry:
@@ -35,35 +46,24 @@ class Desk:
         return Registry(more=self.settings.handler_modules())
 
     def operate(
-        self, operator: Operator, action: str, parameters: dict[str, Any], *, dry_run: bool = False
+        self, operator: Operator, action: Operation, parameters: dict[str, Any], *, dry_run: bool = False
     ) -> dict[str, Any]:
         """Carries out one change, with its row in the audit trail; readers see it at once."""
-        answer = as_plain(self.queue.operate(operator.actor, action, parameters, dry_run=dry_run))
-        log.info(
-            "operator_action", actor=operator.actor, action=action, dry_run=dry_run, job_id=_job_id(answer)
-        )
+        answer = self.queue.operate(operator.actor, action, parameters, dry_run=dry_run)
+        job_id = answer.get("job_id")
+        log.info("operator_action", actor=operator.actor, action=action, dry_run=dry_run, job_id=job_id)
         if not dry_run:
             self.overviews.forget()
-        result: dict[str, Any] = answer
-        return result
+        return answer
 
     def close(self) -> None:
         """Closes the connections."""
         self.client.close()
         self.doorkeeper.close()
 
-    def _overview(self, hours: int) -> dict[str, Any]:
-        answer: dict[str, Any] = as_plain(self.queue.overview(hours))
-        return answer
-
-
-def as_plain(answer: Any) -> Any:
-    """An answer of the queue as JSON values, whether it came typed or as it is."""
-    return answer.model_dump(mode="json") if hasattr(answer, "model_dump") else answer
-
-
-def _job_id(answer: Any) -> int | None:
-    return answer.get("job_id") if isinstance(answer, dict) else None
+    def _overview(self, hours: HistoryHours) -> Overview:
+        facts = self.queue.overview(hours).model_dump(mode="json")
+        return Overview(facts, as_bytes(facts))
 
 
 _making = threading.Lock()

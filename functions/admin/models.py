@@ -18,8 +18,8 @@ from functions.admin.values import (
     Reason,
     Text,
 )
+from functions.operator_rows import JobStatus
 
-JobStatus = Literal["waiting", "queued", "processing", "done", "failed", "cancelled"]
 JobsAction = Literal["all", "pending", "active", "failed", "stats", "by_file", "by_org"]
 _FILTERS = ("type", "org_id", "status", "file_id")
 _DRY_RUN = "Say what would happen, and write nothing"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from importlib import metadata
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -87,10 +87,13 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
 
 
 def _responses(route: Route) -> dict[str, Any]:
-    if isinstance(route.answers, str):
-        content: dict[str, Any] = {route.answers: {}}
+    models = _models(route)
+    if models:
+        schemas = [_reference(model) for model in models]
+        schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+        content: dict[str, Any] = {"application/json": {"schema": schema}}
     else:
-        content = {"application/json": {"schema": _reference(route.answers)}}
+        content = {str(route.answers): {}}
     statuses = {400, 500, *route.refuses}
     if not route.is_open:
         statuses |= {401, 403, 503}
@@ -103,6 +106,13 @@ def _responses(route: Route) -> dict[str, Any]:
             "content": {"application/json": {"schema": _reference(Error)}},
         }
     return responses
+
+
+def _models(route: Route) -> tuple[type[BaseModel], ...]:
+    """What it may answer; none where that is no JSON."""
+    if isinstance(route.answers, str):
+        return ()
+    return get_args(route.answers) or (route.answers,)
 
 
 def _in_path(name: str) -> dict[str, Any]:
@@ -135,7 +145,7 @@ def _bare(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     bodies = {route.body for route in ROUTES if route.body is not None}
-    answers = {route.answers for route in ROUTES if not isinstance(route.answers, str)} | {Error}
+    answers = {model for route in ROUTES for model in _models(route)} | {Error}
     names = sorted(bodies, key=lambda one: one.__name__) + sorted(answers, key=lambda one: one.__name__)
     _, found = models_json_schema(
         [(one, "validation" if one in bodies else "serialization") for one in names],

@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import UnionType
 from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter
 
+from functions import operator_rows as rows
 from functions.admin import changes, kick, pages, reads, trigger
 from functions.admin import models as takes
 from functions.admin import schemas as gives
@@ -35,7 +37,7 @@ class Route:
     path: str
     view: Callable[..., object]
     summary: str
-    answers: type[BaseModel] | str  # a model, or the media type of what is no JSON
+    answers: type[BaseModel] | UnionType | str  # a model or several, or the media type of what is no JSON
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     is_open: bool = False  # to everybody: it tells nothing that is not public
@@ -56,13 +58,13 @@ class Route:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/health", reads.health, "How the queue is, and what needs a person", gives.Health,
+    Route("GET", "/health", reads.health, "How the queue is, and what needs a person", gives.Health | gives.Alive,
           query=takes.HealthQuery, open_with="live"),
     Route("GET", "/metrics", reads.metrics, "The same as numbers, for Prometheus", "text/plain"),
     Route("GET", "/overview", reads.overview, "Everything that the dashboard's first page shows",
-          gives.Overview, query=takes.OverviewQuery),
-    Route("GET", "/jobs", reads.jobs, "Jobs, page by page", gives.Jobs, query=takes.JobsQuery),
-    Route("GET", "/jobs/{job_id}", reads.job, "One job with its attempts", gives.Job, refuses=(404,)),
+          rows.QueueOverview, query=takes.OverviewQuery),
+    Route("GET", "/jobs", reads.jobs, "Jobs, page by page", gives.Jobs | gives.Statistics, query=takes.JobsQuery),
+    Route("GET", "/jobs/{job_id}", reads.job, "One job with its attempts", rows.JobDetails, refuses=(404,)),
     Route("POST", "/jobs", changes.enqueue, "Enqueues a job, or finds the one that does this work already",
           gives.Enqueued, body=takes.NewJob),
     Route("POST", "/jobs/retry-failed", changes.retry_failed, "Brings dead letters back, up to 1,000 a call",
@@ -80,12 +82,12 @@ ROUTES: tuple[Route, ...] = (
           gives.Triggered, body=takes.Trigger, refuses=(404,)),
     Route("POST", "/tick", kick.tick, "Calls the worker once, now", gives.TickReport, body=takes.Tick,
           refuses=(409, 502, 504)),
-    Route("GET", "/files", reads.files, "Uploaded files, page by page", gives.Files, query=takes.FilesQuery),
-    Route("GET", "/files/{file_id}", reads.file, "One file with what was made of it", gives.File,
+    Route("GET", "/files", reads.files, "Uploaded files, page by page", rows.FilePage, query=takes.FilesQuery),
+    Route("GET", "/files/{file_id}", reads.file, "One file with what was made of it", rows.FileDetails,
           refuses=(404,)),
     Route("GET", "/files/{file_id}/thumbnails/{size}", reads.thumbnail, "A file's thumbnail", "image/webp",
           refuses=(404, 502)),
-    Route("GET", "/operations", reads.operations, "Who changed what, and when", gives.Operations,
+    Route("GET", "/operations", reads.operations, "Who changed what, and when", rows.OperationPage,
           query=takes.Page),
     Route("GET", "/me", reads.me, "Who is asking", gives.Me),
     Route("GET", "/openapi.json", pages.document, "This document", "application/json", is_open=True),

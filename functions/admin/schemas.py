@@ -1,6 +1,6 @@
-"""What the routes answer, for the OpenAPI document and for the tests that hold the answers against it.
+"""What the routes answer besides the rows of `functions.operator_rows`, for the OpenAPI document.
 
-The rows come from the database as they are; these models only describe them.
+The tests hold the answers against it; nothing is checked on its way out.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from functions.admin.models import JobStatus
+from functions.operator_rows import FoundProblem, JobRow, JobStatus
+from functions.queue_rows import NotRetried, QueueHealth
 
 
 class Answer(BaseModel):
-    """Base of all answers; a newer database may add keys."""
+    """Base of what the database answers as it is; a newer one may add keys."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -27,75 +28,23 @@ class Error(BaseModel):
     field: Annotated[str | None, Field(description="Which part of the request it is about")] = None
 
 
-class Problem(Answer):
-    condition: str
-    text: str
+class Alive(BaseModel):
+    """All that `?live` asks."""
+
+    status: Literal["alive"]
 
 
-class Health(Answer):
-    status: Literal["alive", "ok", "degraded", "paused", "stopped"]
-    problems: list[Problem] = []
-    health: Annotated[dict[str, Any] | None, Field(description="queue_health() as it is")] = None
+class Health(BaseModel):
+    """503, with the same body, while the status is `stopped`."""
 
-
-class Bucket(Answer):
-    at: datetime
-    done: int
-    failed: int
-    retried: int
-    crashed: int
-    p50_ms: float | None
-    p95_ms: float | None
-
-
-class History(Answer):
-    bucket_seconds: int
-    buckets: list[Bucket]
-
-
-class ByType(Answer):
-    type: str
-    waiting: int
-    queued: int
-    due: int
-    processing: int
-    failed: int
-    oldest_due_seconds: float | None
-    avg_ms: float | None
-
-
-class ByOrg(Answer):
-    org_id: str
-    queued: int
-    due: int
-    processing: int
-    failed: int
-
-
-class JobRow(Answer):
-    id: int
-    org_id: str | None
-    type: str
-    status: JobStatus
-    priority: int
-    run_at: datetime | None
-    attempts: int
-    max_attempts: int
-    crashes: int
-    progress: Any
-    file_id: int | None
-    path: str | None
-    last_error: str | None
-    created_at: datetime
-    started_at: datetime | None
-    completed_at: datetime | None
-    updated_at: datetime
-    lease_expires_at: datetime | None
-    lease_left_seconds: float | None
-    running_seconds: float | None
+    status: Literal["ok", "degraded", "paused", "stopped"]
+    problems: list[FoundProblem]
+    health: QueueHealth
 
 
 class TypeStatistics(Answer):
+    """A row of `job_stats`."""
+
     type: str
     status: JobStatus
     count: int
@@ -104,62 +53,17 @@ class TypeStatistics(Answer):
     newest_at: datetime | None
 
 
-class Jobs(Answer):
-    """`stats` for action=stats, else `jobs` and `next`."""
+class Jobs(BaseModel):
+    """One page of jobs. It may be short and yet have a next one."""
 
-    jobs: list[JobRow] = []
-    stats: list[TypeStatistics] = []
-    next: Annotated[str | None, Field(description="The `cursor` of the next page; null at the end")] = None
-
-
-class Relative(Answer):
-    id: int
-    type: str
-    status: JobStatus
-    ref: str | None = None
+    jobs: list[JobRow]
+    next: Annotated[str | None, Field(description="The `cursor` of the next page; null at the end")]
 
 
-class Run(Answer):
-    attempt: int
-    outcome: str
-    error: str | None
-    duration_ms: int | None
-    cost: float | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    worker_id: str | None
+class Statistics(BaseModel):
+    """The answer to action=stats."""
 
-
-class JobFile(Answer):
-    id: int
-    bucket_id: str
-    path: str
-    mime_type: str | None
-    size: int | None
-    deleted_at: datetime | None
-
-
-class Job(JobRow):
-    payload: Any
-    output: Any
-    public_error: str | None
-    idempotency_key: str | None
-    worker_id: str | None
-    waiting_for: int
-    parents: list[Relative]
-    children: list[Relative]
-    runs: list[Run]
-    file: JobFile | None
-
-
-class Overview(Answer):
-    health: dict[str, Any]
-    history: History
-    by_type: list[ByType]
-    by_org: list[ByOrg]
-    active: list[JobRow]
-    problems: list[Problem]
-    at: datetime
+    stats: list[TypeStatistics]
 
 
 class Changed(Answer):
@@ -182,11 +86,6 @@ class CancelledJob(Changed):
     job_id: int
     cancelled: Annotated[bool, Field(description="False: it had ended already")]
     status: str
-
-
-class NotRetried(Answer):
-    job_id: int
-    reason: str
 
 
 class Retried(Changed):
@@ -222,64 +121,6 @@ class TickReport(Answer):
     succeeded: int
     failed: int
     results: list[dict[str, Any]]
-
-
-class FileJob(Answer):
-    id: int
-    type: str
-    status: JobStatus
-
-
-class FileRow(Answer):
-    id: int
-    org_id: str
-    bucket_id: str
-    path: str
-    mime_type: str | None
-    size: int | None
-    status: str
-    created_at: datetime
-    title: str | None
-    cards: int
-    thumbnail: bool
-    jobs: list[FileJob]
-
-
-class Files(Answer):
-    files: list[FileRow]
-    next: str | None
-
-
-class Thumbnail(Answer):
-    size: int | str
-    bucket_id: str
-    path: str
-    width: int | None
-    height: int | None
-
-
-class File(Answer):
-    id: int
-    org_id: str
-    bucket_id: str
-    path: str
-    analysis: dict[str, Any] | None
-    thumbnails: list[Thumbnail]
-    cards: list[dict[str, Any]]
-
-
-class Operation(Answer):
-    id: int
-    at: datetime
-    actor: str
-    action: str
-    job_id: int | None
-    details: Any
-
-
-class Operations(Answer):
-    operations: list[Operation]
-    next: str | None
 
 
 class Me(BaseModel):

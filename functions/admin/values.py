@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+
+from functions.operator_rows import HistoryHours
 
 MAX_ID = 10**18 - 1  # below bigint's end, as the database's own checks
 MAX_DEPTH = 64  # of nested JSON; Postgres and Python both give up on thousands
@@ -42,7 +44,7 @@ def _unstorable(text: str) -> str | None:
 
 Identity = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_digits)]
 Limit = Annotated[int, Field(ge=1, le=200), BeforeValidator(_digits)]
-Hours = Annotated[Literal[1, 6, 24, 168], BeforeValidator(_number)]
+Hours = Annotated[HistoryHours, BeforeValidator(_number)]
 Size = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_digits)]
 JobTypeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 OrgId = Annotated[str, Field(min_length=1, max_length=256, pattern=r"\S"), AfterValidator(_storable)]
