@@ -71,16 +71,20 @@ class Auth:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise errors.no_bearer_token()
-        options: Any = {"verify_aud": False}
         try:
-            if jwt.get_unverified_header(token).get("alg") == ALGORITHM:
-                return jwt.decode(token, self.key.verifying, algorithms=[ALGORITHM], options=options)
-            return jwt.decode(token, self.config.jwt_secret, algorithms=["HS256"], options=options)
-        except jwt.ExpiredSignatureError as error:
-            reason = "unable to parse or verify signature, token has invalid claims: token is expired"
-            raise errors.bad_token(reason) from error
+            claims = self._verified(token)
         except jwt.InvalidTokenError as error:
             raise errors.bad_token(f"unable to parse or verify signature, {error}") from error
+        if claims.get("exp", 0) <= self.config.now():
+            reason = "unable to parse or verify signature, token has invalid claims: token is expired"
+            raise errors.bad_token(reason)
+        return claims
+
+    def _verified(self, token: str) -> dict[str, Any]:
+        unchecked: Any = dict.fromkeys(("verify_aud", "verify_exp", "verify_iat", "verify_nbf"), False)
+        if jwt.get_unverified_header(token).get("alg") == ALGORITHM:
+            return jwt.decode(token, self.key.verifying, algorithms=[ALGORITHM], options=unchecked)
+        return jwt.decode(token, self.config.jwt_secret, algorithms=["HS256"], options=unchecked)
 
     def session_of(self, request: Request) -> Session:
         claims = self.claims_of(request)
