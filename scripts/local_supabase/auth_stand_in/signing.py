@@ -10,6 +10,7 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 ALGORITHM = "ES256"
 
@@ -37,6 +38,14 @@ class SigningKey:
 
     def sign(self, claims: dict[str, Any]) -> str:
         return jwt.encode(claims, self._signing, headers={"kid": self._private["kid"]})
+
+    def private_text(self, **changes: str) -> str:
+        """As it was given, or with another name."""
+        return json.dumps(self._private | changes)
+
+    def verifying_pem(self) -> bytes:
+        key: ec.EllipticCurvePublicKey = self.verifying.key
+        return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def public(self) -> dict[str, Any]:
         """As the real one publishes it."""
