@@ -42,18 +42,19 @@ class Asset:
     etag: str
 
 
-def asset(name: str) -> flask.Response | None:
+def asset(name: str, settings: Settings | None = None) -> flask.Response | None:
     """The file below `/dashboard` of that name, "" for the page itself; None when there is none.
 
-    Answers 304 without a body to whoever has the file already. Raises `ConfigurationError` for wrong settings.
+    Answers 304 without a body to whoever has the file already. The settings are the environment's, unless they are
+    given. Raises `ConfigurationError` when those are wrong.
     """
     if name == CONFIG:
-        return _config(load())
+        return _config(settings or load())
     found = files().get(name or PAGE)
     if found is None:
         return None
     if name in ("", PAGE):
-        return _page(found, load())
+        return _page(found, settings or load())
     response = _response(found, flask.request)
     response.headers["Cache-Control"] = "no-cache"  # kept, and asked for again: a deployment shows at once
     response.set_etag(found.etag, weak=True)  # the same for either encoding

@@ -1,12 +1,13 @@
 // What an operator changes: each ends in a notice and a fresh look, and stands in the audit trail of the database.
 
-import { get, post } from "./api.js";
+import { post } from "./api.js";
 import { ask, openDialog } from "./dialogs.js";
 import { bdi, h } from "./dom.js";
 import { count, many } from "./format.js";
 import { notice } from "./notices.js";
 import { report } from "./tick_report.js";
 
+const TICK_PATIENCE_MS = 60_000; // the API gives the function 55 s
 const MOST_ROUNDS = 200; // of 1,000 jobs each: an end, should the API ever answer that it moved on when it did not
 
 /** Runs one, tells how it went and looks again. */
@@ -51,7 +52,7 @@ export function retryFailed(app, filter) {
     filter,
     title: "Retry dead letters",
     number: (answer) => answer.retried,
-    sentence: (number, more) => `${many(number, "dead letter")}${more} will be queued again, with fresh attempts.`,
+    sentence: (number) => `${many(number, "dead letter")} will be queued again, with fresh attempts.`,
     none: "There is no dead letter to retry here.",
     submit: (number) => `Retry ${many(number, "job")}`,
     done: (number) => `${many(number, "job")} queued again.`,
@@ -65,7 +66,7 @@ export function cancelMany(app, filter) {
     filter,
     title: "Cancel jobs",
     number: (answer) => answer.cancelled,
-    sentence: (number, more) => `${many(number, "unfinished job")}${more} will be cancelled, and what waits for them.`,
+    sentence: (number) => `${many(number, "unfinished job")} will be cancelled, and what waits for them.`,
     none: "There is no such job to cancel.",
     submit: (number) => `Cancel ${many(number, "job")}`,
     done: (number) => `${many(number, "job")} cancelled.`,
@@ -112,7 +113,7 @@ function outlook(state, sentence, none) {
   if (state.problem) return h("p", { class: "problem", role: "alert" }, bdi(state.problem.message));
   if (state.wanted === null) return h("p", { class: "quiet", role: "status" }, "Counting…");
   if (state.did) return h("p", { role: "status" }, `${count(state.did)} so far…`);
-  return h("p", { class: "lead" }, state.wanted === 0 ? none : sentence(state.wanted + state.left, ""));
+  return h("p", { class: "lead" }, state.wanted === 0 ? none : sentence(state.wanted + state.left));
 }
 
 function describe(filter) {
@@ -162,24 +163,11 @@ export function tick(app) {
     title: "A tick by hand",
     draw: () => h("div", { class: "dialog-body" }, report(state)),
   });
-  post("tick", {})
+  post("tick", {}, TICK_PATIENCE_MS)
     .then((answer) => (state.report = answer))
     .catch((problem) => (state.problem = problem))
     .finally(() => {
       dialog.redraw();
       app.refresh();
     });
-}
-
-/** A page of something, at most `tries` calls on: a page may be short, or empty, and still have a next one. */
-export async function page(path, name, query, tries = 6) {
-  const rows = [];
-  let cursor = query.cursor ?? null;
-  for (let call = 0; call < tries; call += 1) {
-    const answer = await get(path, { ...query, cursor });
-    rows.push(...answer[name]);
-    cursor = answer.next ?? null;
-    if (cursor === null || rows.length >= (query.limit ?? 50)) break;
-  }
-  return { rows, next: cursor };
 }

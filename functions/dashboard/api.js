@@ -27,8 +27,8 @@ export function get(path, query = {}) {
   return call("GET", address(path, query));
 }
 
-export function post(path, body = {}) {
-  return call("POST", address(path), body);
+export function post(path, body = {}, patience = PATIENCE_MS) {
+  return call("POST", address(path), body, patience);
 }
 
 /** Bytes of a picture, as a Blob. */
@@ -45,13 +45,13 @@ export async function config() {
   return response.json();
 }
 
-/** Whatever answers, within the page's patience; `Problem` "offline" when nobody does. */
-export async function answered(url, options = {}) {
+/** Whatever answers within so many ms; `Problem` "offline" when nobody does. */
+export async function answered(url, options = {}, patience = PATIENCE_MS) {
   try {
-    return await fetch(url, { ...options, credentials: "omit", signal: AbortSignal.timeout(PATIENCE_MS) });
+    return await fetch(url, { ...options, credentials: "omit", signal: AbortSignal.timeout(patience) });
   } catch (error) {
     const late = error.name === "TimeoutError";
-    throw new Problem(0, "offline", late ? "No answer within 20 seconds." : "The function could not be reached.");
+    throw new Problem(0, "offline", late ? `No answer within ${patience / 1000} seconds.` : "The function could not be reached.");
   }
 }
 
@@ -63,8 +63,8 @@ function address(path, query = {}) {
   return url;
 }
 
-async function call(method, url, body) {
-  const response = await send(method, url, body);
+async function call(method, url, body, patience) {
+  const response = await send(method, url, body, patience);
   if (!response.ok) throw await refusal(response);
   const text = await response.text();
   try {
@@ -74,21 +74,22 @@ async function call(method, url, body) {
   }
 }
 
-async function send(method, url, body) {
-  const response = await sendOnce(method, url, body, await session.token());
+async function send(method, url, body, patience) {
+  const response = await sendOnce(method, url, body, patience, await session.token());
   if (response.status !== 401) return response;
   // The clock of this machine may be wrong, or the key was rotated: a fresh token is worth one try.
   const renewed = await session.renew();
-  const again = renewed ? await sendOnce(method, url, body, renewed) : response;
+  const again = renewed ? await sendOnce(method, url, body, patience, renewed) : response;
   if (again.status === 401) onSignedOut();
   return again;
 }
 
-function sendOnce(method, url, body, token) {
+function sendOnce(method, url, body, patience, token) {
   const headers = { Accept: "application/json" };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  return answered(url, { method, headers, cache: "no-store", body: body === undefined ? undefined : JSON.stringify(body) });
+  const content = body === undefined ? undefined : JSON.stringify(body);
+  return answered(url, { method, headers, cache: "no-store", body: content }, patience);
 }
 
 async function refusal(response) {

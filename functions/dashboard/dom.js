@@ -91,6 +91,7 @@ function morph(old, next) {
   for (const event of EVENTS) if (old[event] !== next[event]) old[event] = next[event];
   // What keeps itself (a plot, a picture, a field somebody types in) is left alone once it stands.
   if ("keep" in old.dataset && old.dataset.keep === next.dataset.keep) return;
+  if (old.nodeName === "INPUT") old.value = next.value;
   attributes(old, next);
   morphChildren(old, next);
   if (old.nodeName === "SELECT" && old !== document.activeElement) old.value = next.value;
@@ -101,7 +102,10 @@ function attributes(old, next) {
     if (!next.hasAttribute(name) && !(name === "open" && isOpenable(old))) old.removeAttribute(name);
   }
   for (const { name, value } of [...next.attributes]) {
-    if (old.getAttribute(name) !== value && !(name === "open" && isOpenable(old))) old.setAttribute(name, value);
+    if (old.getAttribute(name) === value || (name === "open" && isOpenable(old))) continue;
+    // The policy refuses style attributes, and lets scripts set the same by way of the style itself.
+    if (name === "style") old.style.cssText = next.style.cssText;
+    else old.setAttribute(name, value);
   }
 }
 

@@ -16,7 +16,7 @@ export function compact(value) {
 
 /** "1 job", "3 jobs". */
 export function many(number, noun) {
-  return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+  return `${count(number)} ${number === 1 ? noun : noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`}`;
 }
 
 /** Seconds: 0.4 → "0.4 s", 75 → "1 min 15 s", 90061 → "1 d 1 h". */

@@ -6,6 +6,7 @@ import { h, show } from "./dom.js";
 import { Session } from "./session.js";
 import { noAdmin, signIn } from "./sign_in.js";
 import { failure } from "./table.js";
+import { forget } from "./thumbnails.js";
 
 const root = document.getElementById("app");
 let session = null;
@@ -60,6 +61,7 @@ function signedOut(message) {
   app?.stop();
   app = null;
   session.forget();
+  forget();
   for (const open of document.querySelectorAll("dialog")) open.close();
   signIn(root, { config, session, message, enter });
 }
