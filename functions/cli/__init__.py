@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from functions.cli.connect import connect
 from functions.cli.demo import demo
 from functions.cli.dispatch import dispatch
 from functions.cli.doctor import doctor
@@ -74,5 +75,6 @@ app.command(epilog="Example: crontick backfill uploads --priority=-10")(backfill
 app.command(epilog="Example: crontick export --org demo --format apkg -o demo.apkg")(export)
 app.command(epilog="Example: CRONTICK_HANDLERS=team_jobs crontick handlers --json")(handlers)
 app.command(epilog="Example: crontick new-handler send_digest --folder team_jobs")(new_handler)
+app.command(epilog="Example: crontick connect --url https://crontick-abc123-ew.a.run.app/")(connect)
 app.command(epilog="Example: crontick doctor --only worker")(doctor)
 app.command(epilog="Example: crontick reset --yes")(reset)

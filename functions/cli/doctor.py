@@ -27,10 +27,21 @@ def doctor(
         str | None,
         typer.Option(metavar="LINK", help="One link: keys, reach, database, …", show_default=False),
     ] = None,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe", metavar="", help="Upload a scratch file, look for its jobs, remove it again."
+        ),
+    ] = False,
+    wait: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, max=3600, help="With --probe: for its jobs to end.")
+    ] = 0,
     json: Json = False,
 ) -> None:
     """Tests every link of a project and says what mends it. Exit code: 0 fine, 3 warnings, 1 broken."""
-    diagnosis = diagnose(only)
+    if wait and not probe:
+        raise Misuse("--wait is about a probe", f"For example: {command('doctor --probe --wait 120')}")
+    diagnosis = diagnose(only, probe=probe, wait=wait)
     if json:
         print_json(diagnosis.as_json())
     else:
@@ -39,7 +50,7 @@ def doctor(
         raise typer.Exit(diagnosis.exit_code)
 
 
-def diagnose(only: str | None = None) -> Diagnosis:
+def diagnose(only: str | None = None, *, probe: bool = False, wait: float = 0) -> Diagnosis:
     """Asks and judges. What it needs is loaded here: the other commands do without."""
     module = importlib.import_module("functions.doctor.examine")
     if only is not None and only not in module.GROUPS:
@@ -49,8 +60,7 @@ def diagnose(only: str | None = None) -> Diagnosis:
     except ConfigurationError as error:
         return module.misconfigured(str(error))  # type: ignore[no-any-return]
     project(found)
-    look = importlib.import_module("functions.doctor.look").look
-    return module.Diagnosis(module.examine(look(found), only))  # type: ignore[no-any-return]
+    return module.diagnose(found, only, probe=probe, wait_seconds=wait)  # type: ignore[no-any-return]
 
 
 def show(diagnosis: Diagnosis) -> None:

@@ -7,7 +7,10 @@ from typing import Any
 
 from functions.doctor import access, database, keys, queue, reach, schedule, storage, vault, worker
 from functions.doctor.findings import EXIT_CODES, SEVERITIES, Check, Finding, Severity, worst
-from functions.doctor.look import Seen
+from functions.doctor.look import Seen, look
+from functions.doctor.probe import Probe
+from functions.settings import Settings
+from functions.supabase_client import SupabaseClient
 
 _CHECKS: dict[str, tuple[Check[Seen], ...]] = {
     "keys": keys.CHECKS,
@@ -46,6 +49,18 @@ class Diagnosis:
             "counts": {severity: self.count(severity) for severity in SEVERITIES},
             "findings": [finding.as_json() for finding in self.findings],
         }
+
+
+def diagnose(
+    settings: Settings, only: str | None = None, *, probe: bool = False, wait_seconds: float = 0
+) -> Diagnosis:
+    """Looks, judges and, if wanted, uploads a probe (`functions.doctor.probe`)."""
+    seen = look(settings)
+    findings = examine(seen, only)
+    if probe:
+        with SupabaseClient(seen.url, seen.key) as client:
+            findings += Probe(seen, client, wait_seconds).findings()
+    return Diagnosis(findings)
 
 
 def examine(seen: Seen, only: str | None = None) -> list[Finding]:

@@ -52,35 +52,42 @@ exception when others then
 end $$;
 revoke all on function public.ensure_extension(text, text) from public, anon, authenticated, service_role;
 
--- Refuses an address that the worker cannot have, and one that would take another schedule's worker away from it: a
--- second environment needs secrets of its own names. Called by connect_worker.
-create function public.check_worker_address(worker_url text, job_name text, endpoint_secret text) returns void
+-- Refuses an address that a worker cannot have. Called by connect_worker.
+create function public.check_worker_address(worker_url text) returns void
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  if not coalesce(worker_url ~ '^https://[^/?#@\s]+(/[^?#\s]*)?$'
+    or worker_url ~ '^http://(localhost|127\.0\.0\.1|\[::1\]|host\.docker\.internal)(:[0-9]+)?(/[^?#\s]*)?$', false)
+  then
+    raise exception 'the worker''s address has to be its https URL, with nothing before the host or after the path'
+      using errcode = '22023', hint = 'Such as https://crontick-abc123-ew.a.run.app/';
+  end if;
+end $$;
+revoke all on function public.check_worker_address(text) from public, anon, authenticated, service_role;
+
+-- Refuses a new value for a secret by which another schedule calls its worker: a second environment needs secrets of its
+-- own names. Called by connect_worker.
+create function public.check_secret_is_ours(secret_name text, value text, job_name text) returns void
 language plpgsql stable security definer set search_path = '' as $$
 declare
   other text;
 begin
-  if worker_url !~ '^https://[^/?#@\s]+(/\S*)?$' and worker_url !~ '^http://(localhost|127\.0\.0\.1|\[::1\]|host\.docker\.internal)(:[0-9]+)?(/\S*)?$' then
-    raise exception 'the worker''s address has to be its https URL, without a user or a password in it'
-      using errcode = '22023', hint = 'Such as https://crontick-abc123-ew.a.run.app/';
-  end if;
-  if to_regclass('cron.job') is null
-    or not exists (
-      select from vault.decrypted_secrets s
-      where s.name = endpoint_secret and s.decrypted_secret is distinct from worker_url) then
+  if to_regclass('cron.job') is null or not exists (
+      select from vault.decrypted_secrets s where s.name = secret_name and s.decrypted_secret is distinct from value) then
     return;
   end if;
   select min(j.jobname) into other from cron.job j
   where j.command like '%invoke_cron_tick(%'
-    and j.command like format('%%endpoint_secret => %L%%', endpoint_secret)
+    and strpos(j.command, format('_secret => %L', secret_name)) > 0
     and j.jobname <> job_name
     and not (left(j.jobname, length(job_name) + 1) = job_name || '-' and substr(j.jobname, length(job_name) + 2) ~ '^[2-8]$');
   if other is not null then
-    raise exception 'the schedule "%" calls another worker by the secret %', other, endpoint_secret
+    raise exception 'the schedule "%" uses the secret % with another value', other, secret_name
       using errcode = 'PT409',
         hint = 'Give this environment its own --endpoint-secret and --runner-secret, or the job name of the other one.';
   end if;
 end $$;
-revoke all on function public.check_worker_address(text, text, text) from public, anon, authenticated, service_role;
+revoke all on function public.check_secret_is_ours(text, text, text) from public, anon, authenticated, service_role;
 
 -- Does what connect_worker promises and lists what each step changed: [{"what", "change"}]. Called by connect_worker.
 create function public.connect_worker_steps(
@@ -94,7 +101,9 @@ declare
     jsonb_build_object('what', 'extension http', 'change', public.ensure_extension('http', 'extensions')));
   before jsonb;
 begin
-  perform public.check_worker_address(worker_url, job_name, endpoint_secret);
+  perform public.check_worker_address(worker_url);
+  perform public.check_secret_is_ours(endpoint_secret, worker_url, job_name);
+  perform public.check_secret_is_ours(runner_secret, worker_secret, job_name);
   before := public.scheduled_now();
   steps := steps || jsonb_build_array(
     jsonb_build_object('what', 'Vault secret ' || endpoint_secret, 'change', public.store_vault_secret(endpoint_secret, worker_url)),
