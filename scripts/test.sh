@@ -11,7 +11,7 @@ set -Eeuo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-debian_packages=(postgresql-15 postgresql-15-cron postgresql-15-pgtap postgresql-plpython3-15)
+debian_packages=(debootstrap postgresql-15 postgresql-15-cron postgresql-15-pgtap postgresql-plpython3-15)
 legs=(wheel debian)
 if [[ ${1:-} == --leg ]]; then
   [[ ${2:-} == wheel || ${2:-} == debian ]] || give_up "--leg takes wheel or debian, not '${2:-}'"
@@ -60,7 +60,8 @@ run_checks() {
   check .venv/bin/ruff format --check
   check .venv/bin/mypy
   [[ ! -f .sqruff ]] || check .venv/bin/sqruff lint supabase
-  check .venv/bin/shellcheck --external-sources scripts/*.sh .ci/run
+  check .venv/bin/shellcheck --external-sources scripts/*.sh scripts/deploy/*.sh .ci/run
+  check .venv/bin/hadolint Dockerfile
 }
 
 names_tests() {
