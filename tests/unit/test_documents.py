@@ -18,7 +18,9 @@ from handlers.testing import FakeContext, file_job
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
+    (ROOT / "docs").glob("*.md")
+)
 
 
 @pytest.fixture
@@ -55,29 +57,47 @@ def test_the_readme_says_in_one_line_each_what_the_settings_are() -> None:
     assert rows == [(one.name, one.default, one.description) for one in variables()]
 
 
-def test_every_command_the_readme_shows_exists() -> None:
-    shown = set(re.findall(r"^\s*crontick ([a-z-]+)", README, re.MULTILINE))
-    command = get_command(app)
-
-    assert shown
-    assert shown <= set(getattr(command, "commands", {}))
+def test_the_scripts_that_the_readme_shows_can_be_run() -> None:
     for script in re.findall(r"\./(scripts/[a-z-]+\.sh)", README):
         assert (ROOT / script).stat().st_mode & 0o111, script
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_links_inside_the_repository_lead_somewhere(document: str) -> None:
-    text = (ROOT / document).read_text()
-    headings = {
-        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
-        for heading in re.findall(r"^#+ (.+)$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+def anchors(page: Path) -> set[str]:
+    """The headings of a page, as GitHub links to them."""
+    return {
+        re.sub(r"[^a-z0-9_ -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     }
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith("http")]
 
     for link in links:
         path, _, anchor = link.partition("#")
-        assert (ROOT / path).exists(), link
-        assert not anchor or anchor in headings, link
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert target.is_relative_to(ROOT), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_a_page_shows_exists(page: Path) -> None:
+    shown = set(re.findall(r"^[ A-Z_=\"$/a-z0-9.:]*\bcrontick ([a-z][a-z-]*)", code_of(page), re.MULTILINE))
+
+    assert shown <= set(getattr(get_command(app), "commands", {}))
+
+
+def code_of(page: Path) -> str:
+    return "\n".join(re.findall(r"```bash\n(.*?)```", page.read_text(), re.DOTALL))
+
+
+def test_every_page_of_docs_is_linked_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\((docs/[a-z-]+\.md)", README))
+
+    assert {f"docs/{page.name}" for page in PAGES if page.parent.name == "docs"} == linked
 
 
 def test_the_contract_in_contributing_names_functions_that_exist() -> None:

@@ -1,0 +1,53 @@
+"""A local Supabase as `crontick up` starts it, and a checkout to run the pages' commands in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.local_supabase import Leg, LocalSupabase
+from scripts.local_supabase.function_process import inherited_environment
+from tests.end_to_end.documents.blocks import ROOT
+from tests.end_to_end.documents.reader import Reader
+from tests.end_to_end.upload_to_cards.project import connected
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What git knows of, without the tests: commands may write into it."""
+    folder = tmp_path_factory.mktemp("checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if not name.startswith("tests/"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reader(leg: str, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """Who does what the pages say, with the environment that they tell one to set."""
+    directory = tmp_path_factory.mktemp("documents")
+    with (
+        LocalSupabase.start(
+            directory, Leg(leg), function=True, fsync=False, tick_schedule="1 second"
+        ) as supabase,
+        connected(supabase) as project,
+    ):
+        environment = inherited_environment() | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "SUPABASE_URL": supabase.url,
+            "SUPABASE_SECRET_KEY": supabase.secret_key,
+            "DATABASE_URL": supabase.database_url,
+            "JOB_QUEUE_WORKER_ENDPOINT": str(supabase.function_url),
+            "JOB_QUEUE_RUNNER_SECRET": supabase.runner_secret,
+            "NO_COLOR": "1",
+            "COLUMNS": "160",
+        }
+        yield Reader(project, checkout, environment, {"/srv/studio": str(tmp_path_factory.mktemp("studio"))})

@@ -1,0 +1,72 @@
+"""Somebody who does what a page says: runs its blocks, and compares what comes out with what it shows."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from tests.end_to_end.documents.blocks import Block, is_shown
+from tests.end_to_end.documents.not_run import runnable
+from tests.end_to_end.upload_to_cards.project import Project
+
+SECONDS = 90
+
+
+@dataclass
+class Reader:
+    """`placeholders`: what a page writes where a reader puts their own."""
+
+    project: Project
+    folder: Path
+    environment: dict[str, str]
+    placeholders: dict[str, str]
+
+    def do(self, block: Block) -> None:
+        text = block.text
+        for written, meant in self.placeholders.items():
+            text = text.replace(written, meant)
+        output = {"bash": self.run_bash, "sql": self.run_sql, "python": self.run_python}[block.language](text)
+        if block.shown is not None:
+            assert is_shown(block.shown, output), (
+                f"{block}\n--- the page shows:\n{block.shown}\n--- it was:\n{output}"
+            )
+
+    def run_bash(self, script: str) -> str:
+        """Stops at the first command that fails, as a careful reader does."""
+        self.execute("bash", "-n", "-c", script)
+        return self.execute("bash", "-euo", "pipefail", "-c", runnable(script))
+
+    def run_python(self, source: str) -> str:
+        return self.execute(sys.executable, "-c", source)
+
+    def execute(self, *command: str) -> str:
+        finished = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            env=self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+        assert finished.returncode == 0, f"{command[-1]}\n--- {finished.stdout}\n--- {finished.stderr}"
+        return finished.stdout + finished.stderr
+
+    def run_sql(self, script: str) -> str:
+        """Pasted into the SQL editor as a whole; every row of every answer."""
+        lines = []
+        supabase = self.project.supabase
+        # A hosted project lets its owner write policies for storage's tables (supautils); here only a superuser may.
+        is_hosted_only = "on storage.objects" in script
+        url = supabase.admin_database_url if is_hosted_only else supabase.database_url
+        with psycopg.connect(url, autocommit=True) as connection:
+            cursor = connection.execute(script.encode())
+            while True:
+                if cursor.description:
+                    lines += [" | ".join(str(value) for value in row) for row in cursor.fetchall()]
+                if not cursor.nextset():
+                    return "\n".join(lines)
