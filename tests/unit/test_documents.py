@@ -97,7 +97,7 @@ def code_of(page: Path) -> str:
 def test_every_page_of_docs_is_linked_from_the_readme() -> None:
     linked = set(re.findall(r"\]\((docs/[a-z-]+\.md)", README))
 
-    assert {f"docs/{page.name}" for page in PAGES if page.parent.name == "docs"} == linked
+    assert {f"docs/{page.name}" for page in PAGES if page.parent == ROOT / "docs"} == linked
 
 
 def test_the_contract_in_contributing_names_functions_that_exist() -> None:
