@@ -9,6 +9,8 @@ from pydantic import TypeAdapter
 from functions.queue_answers import asked
 from functions.queue_calls import QueueCalls
 
+_ALL_OTHERS = "*"  # the policy of the types without one
+
 _ROWS = TypeAdapter(list[dict[str, Any]]).validate_python
 
 
@@ -21,7 +23,8 @@ class QueueTables(QueueCalls):
 
     def known_types(self) -> list[str]:
         """The job types that have a policy in `job_types`, whether or not this deployment runs them."""
-        return [str(row["type"]) for row in self._read("job_types", "type", order="type")]
+        types = [str(row["type"]) for row in self._read("job_types", "type", order="type")]
+        return [one for one in types if one != _ALL_OTHERS]
 
     def _read(self, table: str, columns: str, *, order: str) -> list[dict[str, Any]]:
         query = self._client.rest.from_(table).select(columns).order(order)

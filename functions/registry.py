@@ -46,10 +46,6 @@ class Registry:
         """The job types that have a handler here which can be used."""
         return [one.handler.job_type for one in self.listing()[0]]
 
-    def types(self) -> list[str]:
-        """The job types that seem to have a handler here, by their files' names; none of them is imported."""
-        return sorted({job_type for place in self._open_places()[0] for job_type in place.types()})
-
     def listing(self) -> tuple[list[Registered], list[str]]:
         """All handlers by job type, and what is wrong with the others. Imports every one of them."""
         places, problems = self._open_places()

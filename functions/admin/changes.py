@@ -7,7 +7,10 @@ from functions.admin.models import CancelJobs, Change, NewJob, Pause, RetryFaile
 
 
 def enqueue(call: Call, *, body: NewJob) -> object:
-    return call.change("enqueue", body.parameters(), dry_run=body.is_dry)
+    done = call.change("enqueue", body.parameters(), dry_run=body.is_dry)
+    if body.is_dry and done["created"]:
+        done["job_id"] = None  # the number that it had is nobody's now
+    return done
 
 
 def retry(call: Call, *, job_id: int, body: Change) -> object:

@@ -88,8 +88,8 @@ def _file(call: Call, file_id: int) -> FileDetails:
 
 def _status(facts: dict[str, Any]) -> str:
     conditions = {problem["condition"] for problem in facts["problems"]}
+    if _STOPPED in conditions:  # a pause does not stop schedules
+        return "stopped"
     if not facts["health"]["processing_enabled"]:
         return "paused"
-    if _STOPPED in conditions:
-        return "stopped"
     return "degraded" if conditions else "ok"

@@ -35,9 +35,10 @@ def _check(call: Call, job_type: str, payload: dict[str, Any]) -> None:
     try:
         model = registry.find(job_type).payload_model
     except HandlerUnavailable:
-        known = {*registry.types(), *call.desk.tables.known_types()}
-        if job_type in known:
+        elsewhere = call.desk.tables.known_types()
+        if job_type in elsewhere:
             return
+        known = {*registry.names(), *elsewhere}
         raise Refusal(
             404,
             "unknown_type",
