@@ -67,7 +67,7 @@ class KeyRing:
             return known
         if self._asking.acquire(blocking=known is None):
             try:
-                if self._may_ask(kid):
+                if self._may_ask():  # and not after a thread that was waited for has just done so
                     self._ask()
             finally:
                 self._asking.release()
@@ -84,10 +84,7 @@ class KeyRing:
     def _age(self) -> float:
         return self._now() - self._fetched_at
 
-    def _may_ask(self, kid: str) -> bool:
-        """Looked at again by every thread that waited for another one's request."""
-        if self._known(kid) and self._age() < FRESH_SECONDS:
-            return False
+    def _may_ask(self) -> bool:
         pause = FIRST_PAUSE_SECONDS if self._fetched_at == NEVER else PAUSE_SECONDS
         return self._now() - self._asked_at >= pause
 

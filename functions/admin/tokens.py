@@ -56,7 +56,7 @@ def verified(token: str, issuer: str, ring: KeyRing, now: float) -> User:
         header = jwt.get_unverified_header(token)
         key, algorithm = ring.key(header.get("alg"), header.get("kid"))
         user = User.model_validate(jwt.decode(token, key, algorithms=[algorithm], options=SIGNATURE_ALONE))
-    except (jwt.PyJWTError, RecursionError) as error:
+    except jwt.PyJWTError as error:
         raise NotSignedIn(f"not a token of this project: {type(error).__name__}") from error
     except ValidationError as error:
         wrong = ", ".join(sorted({str(item["loc"][0]) for item in error.errors(include_input=False)}))
