@@ -10,8 +10,7 @@ export function byType(rows) {
   const most = Math.max(1, ...rows.map(pending));
   return table({
     label: "Backlog by job type",
-    kind: "backlog",
-    columns: [{ name: "Job type", class: "name" }, { name: "Backlog", class: "bar-cell" }, { name: "Oldest due", class: "number" }, { name: "Failed", class: "number" }, { name: "Usual time", class: "number" }],
+    columns: [{ name: "Job type", class: "type" }, { name: "Backlog", class: "bar-cell" }, { name: "Oldest due", class: "number" }, { name: "Failed", class: "number" }, { name: "Usual time", class: "number" }],
     rows: rows.map((row) => ({
       key: row.type,
       cells: [
@@ -30,7 +29,7 @@ export function byOrganisation(rows) {
   const most = Math.max(1, ...rows.map(pending));
   return table({
     label: "Backlog by organisation",
-    kind: "backlog",
+    kind: "stays",
     columns: [{ name: "Organisation", class: "name" }, { name: "Backlog", class: "bar-cell" }, { name: "Failed", class: "number" }],
     rows: rows.map((row) => ({
       key: row.org_id,

@@ -22,7 +22,7 @@ const LEADS_TO = {
 export function banners(app) {
   if (!app.overview) return [];
   const { health, problems } = app.overview;
-  return [offline(app), health.processing_enabled ? null : paused(app, health), (problems ?? []).map(problem)];
+  return [offline(app), health.processing_enabled ? null : paused(app, health), app.view === "overview" ? (problems ?? []).map(problem) : []];
 }
 
 function offline(app) {

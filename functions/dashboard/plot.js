@@ -5,7 +5,7 @@ import { h, s, show } from "./dom.js";
 import { clock, compact, day } from "./format.js";
 
 const HEIGHT = 190;
-const MARGIN = { top: 10, right: 6, bottom: 24, left: 46 };
+const MARGIN = { top: 10, right: 6, bottom: 24, left: 54 };
 
 export class Plot {
   constructor({ kind, series, label, value, whole }) {
@@ -48,7 +48,7 @@ export class Plot {
     };
     show(
       this.canvas,
-      s("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, "aria-hidden": "true" }, this.grid(top, width), this.times(width), this.kind === "bars" ? this.bars() : this.lines(), this.cursor()),
+      s("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, "aria-hidden": "true" }, this.grid(top, width), this.times(width), this.kind === "bars" ? this.bars() : this.lines(), this.nothing(width), this.cursor()),
     );
     this.showTip();
   }
@@ -73,7 +73,7 @@ export class Plot {
   times(width) {
     const { buckets, step } = this.data;
     const every = labelEvery(buckets.length, step, width);
-    const marks = buckets.map((bucket, at) => ({ bucket, at })).filter(({ bucket }) => isMark(bucket.at, every));
+    const marks = buckets.map((bucket, at) => ({ bucket, at })).filter(({ bucket }) => isMark(bucket.at, step, every));
     return s(
       "g",
       { class: "times" },
@@ -114,6 +114,11 @@ export class Plot {
         known.map(({ value, at }) => s("circle", { cx: middle(at).toFixed(1), cy: this.scale.y(value).toFixed(1), r: this.scale.step > 8 ? 2 : 1.2 })),
       );
     });
+  }
+
+  nothing(width) {
+    if (this.data.buckets.some((bucket) => this.height(bucket) > 0)) return null;
+    return s("text", { class: "plot-nothing", x: (MARGIN.left + width) / 2, y: HEIGHT / 2 - 6, "text-anchor": "middle" }, "Nothing ended in this time");
   }
 
   cursor() {
@@ -176,8 +181,9 @@ function labelEvery(buckets, step, width) {
   return STEPS.find((every) => (buckets * step) / every <= fit) ?? 172_800;
 }
 
-/** Whether a label stands there: at round times of the reader's own clock. */
-function isMark(iso, every) {
+/** Whether a label stands there: at the first bucket after a round time of the reader's own clock. */
+function isMark(iso, step, every) {
   const time = new Date(iso);
-  return (time.getTime() / 1000 - time.getTimezoneOffset() * 60) % every === 0;
+  const local = time.getTime() / 1000 - time.getTimezoneOffset() * 60;
+  return Math.floor(local / every) !== Math.floor((local - step) / every);
 }

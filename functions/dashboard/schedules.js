@@ -9,7 +9,7 @@ export function schedules(app, { cron_schedules: rows }) {
   if (!rows?.length) return empty("Nothing is scheduled", "Run crontick connect, or supabase/setup-automated-processing.sql.");
   return table({
     label: "Schedules",
-    columns: [{ name: "Schedule", class: "name" }, { name: "When" }, { name: "Last run" }],
+    columns: [{ name: "Schedule", class: "name" }, { name: "When", class: "nowrap" }, { name: "Last run" }],
     rows: rows.map((row) => ({
       key: row.jobname,
       cells: [
@@ -25,6 +25,7 @@ export function ticks(app, { recent_ticks: rows }) {
   if (!rows?.length) return empty("No tick yet", "pg_cron calls the function once something is due.");
   return table({
     label: "Last ticks",
+    kind: "stays",
     columns: [{ name: "Started", class: "nowrap" }, { name: "Outcome" }, { name: "Took", class: "number" }],
     rows: rows.map((row, at) => ({
       key: `${row.jobname}-${row.start_time}-${at}`,
@@ -44,7 +45,7 @@ function outcome(app, status, at, message) {
   return h(
     "span",
     { class: "outcome" },
-    badge(KNOWN[status] ?? status),
+    badge(KNOWN[status] ?? status, status),
     at && h("time", { class: "quiet", datetime: at, title: moment(at) }, ago(at, app.now())),
     message && status === "failed" && h("span", { class: "error-text" }, bdi(message)),
     message && status !== "failed" && h("span", { class: "quiet outcome-text" }, bdi(message)),

@@ -20,13 +20,13 @@ const SHAPES = {
 export const STATUSES = ["waiting", "queued", "processing", "done", "failed", "cancelled"];
 
 /** A status, or the outcome of an attempt. What is unknown here is shown as it is. */
-export function badge(status) {
+export function badge(status, word = status) {
   const known = Object.hasOwn(SHAPES, status);
   return h(
     "span",
     { class: `badge${known ? ` is-${status}` : ""}` },
     icon(known ? SHAPES[status] : "circle"),
-    String(status ?? "unknown"),
+    String(word ?? "unknown"),
   );
 }
 

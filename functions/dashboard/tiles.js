@@ -20,7 +20,7 @@ export function tiles({ health }) {
       health.suspects ? `${compact(health.suspects)} run alone` : null,
     ]),
     tile("Processing", "processing", "tick", counts.processing, link("jobs", { view: "active" }), [
-      health.expired_leases ? `${compact(health.expired_leases)} without a lease` : "all leases held",
+      health.expired_leases ? `${compact(health.expired_leases)} past the lease` : "all leases held",
     ]),
     tile("Failed", "failed", "alert", counts.failed, link("jobs", { view: "failed" }), [counts.failed ? "dead letters" : "no dead letters"]),
     tile("Waiting", "waiting", "waiting", counts.waiting, link("jobs", { view: "all", status: "waiting" }), ["for other jobs"]),
