@@ -79,7 +79,7 @@ def _migrations(seen: Seen) -> Iterator[Verdict]:
 
 def _statement_timeout(seen: Seen) -> Iterator[Verdict]:
     timeout = seen.known().caller.get().statement_timeout_ms
-    alter = "alter role authenticator set statement_timeout = '8s';\nnotify pgrst, 'reload config';"
+    alter = "alter role service_role set statement_timeout = '8s';\nnotify pgrst, 'reload config';"
     if 0 < timeout < _ENOUGH_MS:
         yield warning(
             f"statements over REST end after {timeout} ms: batches may not be resolved in that", alter

@@ -118,12 +118,23 @@ def _workers(queue: JobQueue, facts: Facts, patience: float) -> tuple[WorkerSeen
         pairs = facts.secrets.get().workers
     except Unknown:
         return ()
+    if not _can_call(facts):
+        return tuple(WorkerSeen(pair.endpoint, pair.secret) for pair in pairs)
     return tuple(_worker(queue, pair.endpoint, pair.secret, patience) for pair in pairs)
+
+
+def _can_call(facts: Facts) -> bool:
+    """Whether the database can call at all; if not, that is a finding of its own."""
+    try:
+        found = facts.extensions.get()
+    except Unknown:
+        return True
+    return any(one.name == "http" and one.schema_name == "extensions" for one in found)
 
 
 def _worker(queue: JobQueue, endpoint: Secret, secret: Secret, patience: float) -> WorkerSeen:
     """Pings twice where the first answer may have been that of an instance that was still starting."""
-    if not (endpoint.present and secret.present):
+    if not (endpoint.present and secret.present and endpoint.host):
         return WorkerSeen(endpoint, secret)
     answers: list[WorkerAnswer] = []
     try:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from functions.doctor.facts import Ping, WorkerAnswer
-from functions.doctor.findings import Check, Unknown, Verdict, broken, note, ok, warning
+from functions.doctor.findings import Check, Verdict, broken, note, ok, warning
 from functions.doctor.look import Seen, WorkerSeen
 from functions.doctor.vault import LOCAL_HOSTS, connect_again, store, workers
 from functions.redact import redact
@@ -127,7 +127,7 @@ def _job_types(seen: Seen) -> Iterator[Verdict]:
     """Held against the types of all workers together: they may share the work."""
     pings = [ping for _, _, ping in _pings(seen)]
     if not pings or len(pings) < len(seen.workers):
-        raise Unknown("not every worker answers")
+        return  # what a worker that does not answer can do is not known, and that it does not is said above
     handled = {job_type for ping in pings for job_type in ping.job_types}
     facts = seen.known()
     wanted = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,7 @@ from functions.settings import Settings, load_settings
 from tests.end_to_end.upload_to_cards.project import Function, Project
 
 Symptom = tuple[str, str, str]  # group, check, severity
+TRIES = 8
 NEVER = "0 0 1 1 *"  # a schedule whose next turn no test sees
 
 
@@ -40,13 +42,25 @@ class Patient:
         }
         return load_settings(environment | changed)
 
-    def findings(self, **changed: str) -> list[Finding]:
-        """What doctor finds. Snapshots count as long from ten seconds on: nobody has minutes here."""
-        return examine(look(self.settings(**changed), snapshot_seconds=10, patience=4))
+    def findings(self, *, snapshot_seconds: int = 300, **changed: str) -> list[Finding]:
+        """What doctor finds, with the settings changed or as they are."""
+        settings = self.settings(**changed)
+        return examine(look(settings, snapshot_seconds=snapshot_seconds, patience=4))
 
-    def symptoms(self, **changed: str) -> list[Finding]:
+    def symptoms(self, *, snapshot_seconds: int = 300, **changed: str) -> list[Finding]:
         """The findings that are not there while everything is right."""
-        return [f for f in self.findings(**changed) if f.severity != "ok" and symptom(f) not in self.healthy]
+        found = self.findings(snapshot_seconds=snapshot_seconds, **changed)
+        return [f for f in found if f.severity != "ok" and symptom(f) not in self.healthy]
+
+    def settled(
+        self, is_as_expected: Callable[[list[Finding]], bool], *, snapshot_seconds: int = 300
+    ) -> list[Finding]:
+        """The symptoms, asked again a few times: PostgREST hears of some changes a moment later."""
+        for _ in range(TRIES):
+            if is_as_expected(found := self.symptoms(snapshot_seconds=snapshot_seconds)):
+                break
+            time.sleep(0.2)
+        return found
 
 
 def symptom(finding: Finding) -> Symptom:
@@ -73,9 +87,7 @@ def healthy_patient(project: Project) -> Iterator[Patient]:
             yield patient
         finally:
             project.rows("select cron.unschedule(jobid) from cron.job")
-            project.rows(
-                "delete from vault.secrets where name like 'job_queue_%%' or name like 'staging_%%'", ()
-            )
+            project.rows("delete from vault.secrets where name ~ '^(job_queue|staging)_'")
 
 
 class _Somebody(BaseHTTPRequestHandler):
