@@ -12,12 +12,14 @@ import socket
 import struct
 from typing import Any
 
+from functions import log
 from functions.secrecy import hide_from_own_user
 from functions.settings import load_settings
 from functions.shutdown import chain_sigterm
 
 hide_from_own_user()  # the worker does it too; this is for gunicorn's own process
 _settings = load_settings()
+log.configure(_settings.log_level, project=_settings.google_cloud_project, secrets=_settings.secrets())
 
 bind = f"{_settings.bind}:{_settings.port}"
 worker_class = "gthread"
@@ -26,6 +28,7 @@ threads = 8
 timeout = 0  # a tick ends itself
 graceful_timeout = int(_settings.shutdown_seconds) + 2  # for the last call of the queue
 loglevel = "warning"
+logconfig_dict = log.server_logging(_settings.google_cloud_project)  # JSON lines, as the function's own
 control_socket_disable = True  # it would be written under $HOME, which may be read-only
 
 

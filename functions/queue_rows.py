@@ -5,7 +5,7 @@ What comes in is validated here and nowhere else; keys that a newer database add
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
@@ -38,6 +38,16 @@ class ClaimedJob(Row):
     file_id: int | None = None  # of the upload that it is about
     trace_parent: str | None = None  # W3C trace context of the transaction that enqueued it
     parents: dict[str, Any] = Field(default_factory=dict)
+
+    def labels(self) -> dict[str, object]:
+        """What log lines say of it (`functions.log_labels`)."""
+        return {
+            "job_id": self.job_id,
+            "type": self.type,
+            "org_id": self.org_id,
+            "attempt": self.attempts,
+            "file_id": self.file_id,
+        }
 
 
 class LeaseVerdict(Row):
@@ -212,9 +222,10 @@ class JobResult:
     )
     handler_version: str | None = None
     reused_from: int | None = None  # the job whose output this is
+    raised: BaseException | None = field(default=None, repr=False, compare=False)  # for observers, not sent
 
     def as_json(self) -> dict[str, Any]:
-        return _without_none(**vars(self))
+        return _without_none(**{name: value for name, value in vars(self).items() if name != "raised"})
 
 
 def _without_none(**values: Any) -> dict[str, Any]:

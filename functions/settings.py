@@ -154,6 +154,11 @@ class Settings(OperatorSettings, HandlerSettings):
         secrets = (self.job_queue_runner_secret, self.job_queue_runner_secret_previous)
         return tuple(secret for secret in secrets if secret is not None)
 
+    def secrets(self) -> list[str]:
+        """Every value that no log line may hold."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+
     def handler_modules(self) -> tuple[str, ...]:
         """Where to look for handlers besides `handlers/`."""
         return tuple(name.strip() for name in (self.crontick_handlers or "").split(",") if name.strip())

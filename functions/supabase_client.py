@@ -18,6 +18,7 @@ import httpx
 from postgrest import SyncPostgrestClient
 from storage3 import SyncStorageClient
 
+from functions import trace_context
 from functions.settings import Settings
 from functions.this_machine import is_on_this_machine
 
@@ -48,7 +49,10 @@ class SupabaseClient:
         with self._lock:
             if self._rest is None:
                 session = _http_client(self._url, _REST_SECONDS)
-                session.event_hooks = {"request": [self._limit_time], "response": [_refuse_what_others_say]}
+                session.event_hooks = {
+                    "request": [self._limit_time, _pass_trace_on],
+                    "response": [_refuse_what_others_say],
+                }
                 self._rest = SyncPostgrestClient(
                     f"{self._url}/rest/v1",
                     headers=dict(self._headers),
@@ -117,6 +121,12 @@ class SupabaseClient:
     def _limit_time(self, request: httpx.Request) -> None:
         if seconds := getattr(self._thread, "seconds", None):
             request.extensions["timeout"] = _timeout(seconds).as_dict()
+
+
+def _pass_trace_on(request: httpx.Request) -> None:
+    """So that a job which this request enqueues belongs to the trace that it is made for."""
+    if (trace := trace_context.current()) and trace.traceparent:
+        request.headers["traceparent"] = trace.traceparent
 
 
 def _refuse_what_others_say(response: httpx.Response) -> None:

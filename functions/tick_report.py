@@ -7,6 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from functions import log
+from functions.log_labels import labelled
 from functions.queue_rows import ClaimedJob, JobResult, ResolveVerdict, Started
 
 _EVENTS = {
@@ -70,6 +71,10 @@ class TickReport:
 
     def add(self, job: ClaimedJob, result: JobResult, verdict: ResolveVerdict) -> None:
         """Notes what became of one result."""
+        with labelled(**job.labels()):
+            self._add(job, result, verdict)
+
+    def _add(self, job: ClaimedJob, result: JobResult, verdict: ResolveVerdict) -> None:
         facts = self._facts(job) | {"duration_ms": result.duration_ms}
         if verdict.verdict == "lost":
             log.warning("lease_lost", **facts)

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ValidationError
 from functions import log
 from functions.redact import message_of, redact, storable
 
+LABELS = "logging.googleapis.com/labels"
+
 
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
@@ -31,14 +33,20 @@ def test_an_event_is_one_json_line_with_its_fields() -> None:
     log.info("job_done", job_id=7, seconds=1.23456, error=None)
     (event,) = events(stream)
     assert event.pop("time").endswith("+00:00")
-    assert event == {"severity": "INFO", "message": "job_done", "job_id": 7, "seconds": 1.235}
+    assert event == {
+        "severity": "INFO",
+        "message": "job_done",
+        "job_id": 7,
+        "seconds": 1.235,
+        LABELS: {"job_id": "7"},
+    }
 
 
 def test_on_a_terminal_it_is_a_line_for_people() -> None:
     stream = Terminal()
     log.configure(stream=stream)
     log.warning("job_retry", job_id=7)
-    assert stream.getvalue().endswith("warning job_retry job_id=7\n")
+    assert stream.getvalue()[8:] == " \x1b[33mwarning \x1b[0m job_retry            job_id=7\n"
 
 
 def test_the_level_decides_what_is_logged() -> None:
