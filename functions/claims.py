@@ -8,6 +8,7 @@ from functions import log
 from functions.clock import Clock
 from functions.errors import CrontickError
 from functions.job_queue import JobQueue
+from functions.observer import NOBODY, Observer
 from functions.queue_rows import ClaimedJob, NewJob
 from functions.room import Room
 from functions.tick_options import TickOptions
@@ -29,6 +30,7 @@ class Claims:
     time: TickTime
     room: Room
     lease_seconds: int
+    observer: Observer = NOBODY
 
     def __post_init__(self) -> None:
         self.next = self.time.began
@@ -61,27 +63,32 @@ class Claims:
     def _start(self, job: NewJob) -> list[ClaimedJob]:
         """The one job that the caller wants to be run, if it can be had."""
         self.is_over = True
-        started = self.report.started = self.queue.start_job(
-            self.report.tick,
-            job,
-            lease_seconds=self.lease_seconds,
-            force=self.options.force,
-            time_left=self.time.for_one_call(),
-        )
-        return [started.job] if started.job else []
+        with self.observer.step("claim") as step:
+            started = self.report.started = self.queue.start_job(
+                self.report.tick,
+                job,
+                lease_seconds=self.lease_seconds,
+                force=self.options.force,
+                time_left=self.time.for_one_call(),
+            )
+            jobs = [started.job] if started.job else []
+            step.note(count=len(jobs))
+        return jobs
 
     def _claim(self, held: list[int] | tuple[()], *, fits_in: int | None) -> list[ClaimedJob]:
         options = self.options
-        jobs = self.queue.claim(
-            self.report.tick,
-            batch_size=options.limit,
-            lease_seconds=self.lease_seconds,
-            types=options.types,
-            force=options.force,
-            held=held,
-            fits_in=fits_in,
-            time_left=self.time.for_one_call(),
-        )
+        with self.observer.step("claim") as step:
+            jobs = self.queue.claim(
+                self.report.tick,
+                batch_size=options.limit,
+                lease_seconds=self.lease_seconds,
+                types=options.types,
+                force=options.force,
+                held=held,
+                fits_in=fits_in,
+                time_left=self.time.for_one_call(),
+            )
+            step.note(count=len(jobs))
         full = len(jobs) >= options.limit or any(job.alone for job in jobs)
         self.next = self.clock.now() + (0.0 if full else _CLAIM_AGAIN_SECONDS)
         self.is_over = not options.drain or options.delay_seconds > 0

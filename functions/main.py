@@ -9,6 +9,7 @@ path and method arrives here, and so may anybody: the secret is checked before a
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import json
@@ -17,11 +18,13 @@ from typing import Any
 
 import flask
 
-from functions import log, shutdown
+from functions import log, shutdown, trace_context
 from functions.auth import is_authorized
 from functions.dispatch import parse_dispatch
 from functions.errors import ConfigurationError, CrontickError, QueueUnavailable, RequestRefused
+from functions.observer import Observer
 from functions.redact import redact
+from functions.reports import observer_for
 from functions.settings import Settings, load_settings
 from functions.tick_options import BadRequest, parse_body
 from functions.worker import Worker
@@ -29,32 +32,38 @@ from functions.worker import Worker
 MAX_BODY_BYTES = 64 * 1024
 BAD_INPUT = "22"  # the class of SQLSTATEs that say that the caller has to change something
 
+_FLUSH_SECONDS = 2.0
+
 _making_worker = threading.Lock()
 
 
 def cron_tick(request: flask.Request) -> flask.Response:
     """Answers one call: `POST /` with the secret runs a tick or the job in its body; the rest is refused."""
-    if request.path != "/":
-        return _answer(404)
-    if request.method != "POST":  # a redirected POST arrives as GET
-        return _answer(405, headers={"Allow": "POST"})
-    try:
-        settings = _settings()
-        if not is_authorized(request.headers, settings):
-            return _answer(401)
-        return _run(request, settings)
-    except ConfigurationError as error:
-        log.error("configuration_error", error=error)
-        return _answer(500, _error("the function is misconfigured; its log says how"))
-    except Exception as error:
-        log.error("tick_crashed", exception=error)
-        return _answer(500, _error("the tick failed unexpectedly; the function's log says why"))
+    with trace_context.belonging_to(trace_context.trace_of_request(request.headers)):
+        if request.path != "/":
+            return _answer(404)
+        if request.method != "POST":  # a redirected POST arrives as GET
+            return _answer(405, headers={"Allow": "POST"})
+        try:
+            settings = _settings()
+            if not is_authorized(request.headers, settings):
+                return _answer(401)
+            return _run(request, settings)
+        except ConfigurationError as error:
+            log.error("configuration_error", error=error)
+            _report_trouble(error)
+            return _answer(500, _error("the function is misconfigured; its log says how"))
+        except Exception as error:
+            log.error("tick_crashed", exception=error)
+            _report_trouble(error)
+            return _answer(500, _error("the tick failed unexpectedly; the function's log says why"))
 
 
 def jobs_admin(request: flask.Request) -> flask.Response:
     """Answers one call of the jobs API. What it needs besides is loaded here: a tick does without."""
-    response: flask.Response = importlib.import_module("functions.admin.app").answer(request)
-    return response
+    with trace_context.belonging_to(trace_context.trace_of_request(request.headers)):
+        response: flask.Response = importlib.import_module("functions.admin.app").answer(request)
+        return response
 
 
 def _run(request: flask.Request, settings: Settings) -> flask.Response:
@@ -79,6 +88,7 @@ def _run(request: flask.Request, settings: Settings) -> flask.Response:
         return _answer(503, _error(redact(str(error))))
     except CrontickError as error:
         log.error("tick_refused", error=error)
+        _report_trouble(error)
         return _answer(500, _error(redact(str(error))))
     return _answer(200, answer)
 
@@ -106,8 +116,20 @@ def _read_body(request: flask.Request) -> bytes | None:
 def _settings() -> Settings:
     log.configure()
     settings = load_settings()
-    log.configure(settings.log_level)
+    log.configure(settings.log_level, project=settings.google_cloud_project, secrets=settings.secrets())
     return settings
+
+
+@functools.cache
+def _observer() -> Observer:
+    return observer_for(_settings())
+
+
+def _report_trouble(error: Exception) -> None:
+    """Tells whoever observes the function, unless it is the settings themselves that cannot be read."""
+    with contextlib.suppress(ConfigurationError):
+        _observer().trouble(error)
+        _observer().flush(_FLUSH_SECONDS)
 
 
 def _worker() -> Worker:
@@ -117,7 +139,7 @@ def _worker() -> Worker:
 
 @functools.cache
 def _only_worker() -> Worker:
-    return Worker(_settings())
+    return Worker(_settings(), _observer())
 
 
 def _error(text: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from functions import log
 from functions.clock import Clock
 from functions.errors import QueueTooSlow, RequestRefused
 from functions.job_queue import JobQueue
+from functions.observer import NOBODY, Observer
 from functions.queue_rows import ClaimedJob, JobResult
 from functions.redact import redact
 from functions.repetition import TimeLeft
@@ -37,13 +38,20 @@ class Results:
     """
 
     def __init__(
-        self, queue: JobQueue, report: TickReport, clock: Clock, *, max_attempts: int | None = None
+        self,
+        queue: JobQueue,
+        report: TickReport,
+        clock: Clock,
+        *,
+        max_attempts: int | None = None,
+        observer: Observer = NOBODY,
     ) -> None:
         """With `max_attempts` no job is tried more often, whatever its type allows."""
         self._queue = queue
         self._report = report
         self._clock = clock
         self._max_attempts = max_attempts
+        self._observer = observer
         self._pending: deque[_Finished] = deque()
         self._due: float | None = None
         self._most = self._ceiling = _BATCH
@@ -80,15 +88,18 @@ class Results:
         """
         batch = self._next_batch()
         try:
-            verdicts = self._queue.resolve(
-                self._report.tick, [one.result for one in batch], time_left=time_left
-            )
+            with self._observer.step("resolve") as step:
+                step.note(count=len(batch))
+                verdicts = self._queue.resolve(
+                    self._report.tick, [one.result for one in batch], time_left=time_left
+                )
         except (QueueTooSlow, RequestRefused) as error:
             self._try_fewer(batch, error)
             return
         for one, verdict in zip(batch, verdicts, strict=True):
             self._pending.popleft()
             self._report.add(one.job, one.result, verdict)
+            self._observer.resolved(one.job, one.result, verdict)
         self._most = min(self._most * 2, self._ceiling)
         self._forget_if_empty()
 

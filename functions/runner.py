@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,6 +20,7 @@ from functions.clock import Clock
 from functions.context import Decoder, JobContext, WronglyEnqueued
 from functions.errors import HandlerUnavailable, LeaseLost
 from functions.kept_values import ContentResults, KeptValues
+from functions.log_lines import chain
 from functions.object_store import ObjectStore
 from functions.queue_rows import ClaimedJob, JobResult, OutcomeName
 from functions.redact import message_of, named_problems, redact, storable
@@ -75,7 +77,8 @@ class Attempt:
             return self.result("release", error=str(error))
         except BaseException as error:  # SystemExit out of a library must not end the worker either
             log.error("handler_raised", exception=error, job_id=self.job.job_id, type=self.job.type)
-            return self.result("retry", error=f"{type(error).__name__}: {message_of(error)}")
+            result = self.result("retry", error=f"{type(error).__name__}: {message_of(error)}")
+            return replace(result, raised=without_variables(error))
 
     def give_up(self, *, stopping: bool, budget: float) -> JobResult:
         """Leaves a handler behind whose time is over, and says what that makes of the attempt.
@@ -152,6 +155,13 @@ class Attempt:
             max_attempts=job.max_attempts,
             parents=job.parents,
         )
+
+
+def without_variables(error: BaseException) -> BaseException:
+    """The exception, which keeps its lines but no longer what the handler had in memory."""
+    for one in chain(error):
+        traceback.clear_frames(one.__traceback__)
+    return error
 
 
 def start_thread(work: Callable[[], None]) -> None:

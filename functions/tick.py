@@ -10,6 +10,7 @@ that hangs is left behind: its late result is dropped, its sandboxed child dies 
 
 from __future__ import annotations
 
+import contextvars
 import queue as queues
 import threading
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from functions.errors import CrontickError, QueueUnavailable
 from functions.heartbeat import Heartbeat
 from functions.held_jobs import HeldJobs
 from functions.job_queue import JobQueue
+from functions.log_labels import labelled
+from functions.observer import NOBODY, Observer
 from functions.queue_rows import ClaimedJob, JobResult
 from functions.results import Results
 from functions.room import THIS_PROCESS, Room
@@ -46,6 +49,7 @@ def run_tick(
     max_attempts: int | None = None,
     start: Start = start_thread,
     room: Room = THIS_PROCESS,
+    observer: Observer = NOBODY,
 ) -> TickReport:
     """Runs one tick. Raises `QueueUnavailable` if the first claim or the last resolve cannot be made.
 
@@ -63,6 +67,7 @@ def run_tick(
         lease_seconds=lease_seconds,
         max_attempts=max_attempts,
         room=room,
+        observer=observer,
     )
     return tick.run()
 
@@ -79,10 +84,13 @@ class _Tick:
     lease_seconds: int
     max_attempts: int | None
     room: Room
+    observer: Observer
 
     def __post_init__(self) -> None:
         self.report = TickReport(tick=uuid4())
-        self.results = Results(self.queue, self.report, self.clock, max_attempts=self.max_attempts)
+        self.results = Results(
+            self.queue, self.report, self.clock, max_attempts=self.max_attempts, observer=self.observer
+        )
         self.inbox: queues.SimpleQueue[tuple[Attempt, JobResult]] = queues.SimpleQueue()
         self.held = HeldJobs(self.room)
         self.longest: dict[str, float] = {}  # seconds per job type, as seen in this tick
@@ -90,12 +98,26 @@ class _Tick:
             self.queue, self.held, self.report, self.clock, self.time, self.lease_seconds
         )
         self.claims = Claims(
-            self.queue, self.options, self.report, self.clock, self.time, self.room, self.lease_seconds
+            self.queue,
+            self.options,
+            self.report,
+            self.clock,
+            self.time,
+            self.room,
+            self.lease_seconds,
+            self.observer,
         )
         self.next_start = self.time.began
         self.is_last_call = False
 
     def run(self) -> TickReport:
+        with labelled(tick=self.report.tick), self.observer.step("tick") as step:
+            self._run()
+            self.report.log(seconds=self.clock.now() - self.time.began)
+            step.note(tick=str(self.report.tick), count=self.report.processed)
+        return self.report
+
+    def _run(self) -> None:
         try:
             if not self.time.notice_stop():
                 self.held.add(self.claims.first())
@@ -105,8 +127,6 @@ class _Tick:
                 self._step()
         finally:
             self._let_go()
-        self.report.log(seconds=self.clock.now() - self.time.began)
-        return self.report
 
     def _step(self) -> None:
         self._notice_stop()
@@ -149,7 +169,7 @@ class _Tick:
 
     def _start(self, attempt: Attempt) -> None:
         try:
-            self.start(partial(self._run_in_thread, attempt))
+            self.start(partial(self._run_in_thread, attempt, contextvars.copy_context()))
         except RuntimeError as error:  # no thread to be had: the jobs are better off with another worker
             log.error("thread_not_started", tick=self.report.tick, job_id=attempt.job.job_id, error=error)
             self.claims.is_over = True
@@ -158,8 +178,14 @@ class _Tick:
             self.results.add(attempt.job, attempt.result("release", error=why))
             self._release_waiting()
 
-    def _run_in_thread(self, attempt: Attempt) -> None:
-        self.inbox.put((attempt, attempt.run()))
+    def _run_in_thread(self, attempt: Attempt, tick: contextvars.Context) -> None:
+        self.inbox.put((attempt, tick.run(self._run_observed, attempt)))
+
+    def _run_observed(self, attempt: Attempt) -> JobResult:
+        with labelled(**attempt.job.labels()), self.observer.step("job", attempt.job) as step:
+            result = attempt.run()
+            step.came_to(result)
+            return result
 
     def _release_waiting(self) -> None:
         self._release(self.held.take_waiting())
@@ -196,9 +222,9 @@ class _Tick:
     def _stop_overdue(self) -> None:
         """Gives up on handlers whose time is over; they hear of it at their next call of the context."""
         for attempt in self.held.take_overdue(self.clock.now()):
-            self.results.add(
-                attempt.job, attempt.give_up(stopping=self.time.stopping, budget=self.time.budget)
-            )
+            result = attempt.give_up(stopping=self.time.stopping, budget=self.time.budget)
+            self.observer.abandoned(attempt.job, result)
+            self.results.add(attempt.job, result)
 
     def _resolve(self) -> None:
         """Resolves a batch when it is complete or has waited long enough; children become claimable then."""

@@ -9,6 +9,7 @@ from functions.clock import SystemClock
 from functions.errors import ConfigurationError
 from functions.job_queue import JobQueue
 from functions.object_store import ObjectStore
+from functions.observer import NOBODY, Observer
 from functions.queue_rows import NewJob
 from functions.registry import Registry
 from functions.runner import Runner
@@ -20,14 +21,18 @@ from functions.tick import run_tick
 from functions.tick_options import TickOptions
 from functions.tick_report import TickReport
 
+_FLUSH_SECONDS = 2.0  # that reports may take before the answer
+_STOPPING_SECONDS = 0.5  # and when the platform is about to kill
 _MEGABYTE = 1024 * 1024  # as the limits per kind count
 
 
 class Worker:
     """One process's share of the work; several ticks may run in it at once. Close it when it ends."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, observer: Observer = NOBODY) -> None:
+        """The `observer` is told how it goes; `functions.reports` makes the one that the settings ask for."""
         hide_from_own_user()
+        self._observer = observer
         self._settings = settings
         self._client = SupabaseClient.from_settings(settings)
         self.sandbox = Sandbox(allowed_prefixes=_decoder_packages(settings))
@@ -49,17 +54,24 @@ class Worker:
 
     def tick(self, options: TickOptions, *, stop: threading.Event, budget: float | None = None) -> TickReport:
         """Runs one tick with this worker's settings; `budget` in seconds wins over TICK_BUDGET_SECONDS."""
+        try:
+            return self._run(options, stop, self._settings.tick_budget_seconds if budget is None else budget)
+        finally:
+            self._observer.flush(_STOPPING_SECONDS if stop.is_set() else _FLUSH_SECONDS)
+
+    def _run(self, options: TickOptions, stop: threading.Event, budget: float) -> TickReport:
         return run_tick(
             self.queue,
             self._runner,
             options,
             stop=stop,
             clock=self._clock,
-            budget=self._settings.tick_budget_seconds if budget is None else budget,
+            budget=budget,
             concurrency=self._settings.tick_concurrency,
             lease_seconds=self._settings.lease_seconds,
             shutdown_seconds=self._settings.shutdown_seconds,
             max_attempts=self._settings.job_max_attempts,
+            observer=self._observer,
         )
 
     def dispatch(
