@@ -50,4 +50,8 @@ def reader(leg: str, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -
             "NO_COLOR": "1",
             "COLUMNS": "160",
         }
-        yield Reader(project, checkout, environment, {"/srv/studio": str(tmp_path_factory.mktemp("studio"))})
+        placeholders = {
+            "/srv/studio": str(tmp_path_factory.mktemp("studio")),
+            "<the new value>": supabase.runner_secret,
+        }
+        yield Reader(project, checkout, environment, placeholders)

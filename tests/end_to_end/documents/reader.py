@@ -14,6 +14,14 @@ from tests.end_to_end.documents.not_run import runnable
 from tests.end_to_end.upload_to_cards.project import Project
 
 SECONDS = 90
+AS_SET_UP = """
+update public.ingest_routes set flow = jsonb_path_query_array(flow, '$[*] ? (@.type != "count_words")') where true;
+update public.job_types set max_concurrency = null where true;
+update public.org_limits set max_concurrency = null, jobs_per_day = null, spend_per_day = null where true;
+select cron.unschedule(jobid) from cron.job;
+select public.schedule_cron_tick(schedule => '1 second');
+select public.schedule_maintenance();
+"""
 
 
 @dataclass
@@ -24,6 +32,11 @@ class Reader:
     folder: Path
     environment: dict[str, str]
     placeholders: dict[str, str]
+
+    def start_page(self) -> None:
+        """A project as it is after its set-up, whatever the page before did to it."""
+        self.project.clear()
+        self.run_sql(AS_SET_UP)
 
     def do(self, block: Block) -> None:
         text = block.text
@@ -67,6 +80,7 @@ class Reader:
             cursor = connection.execute(script.encode())
             while True:
                 if cursor.description:
-                    lines += [" | ".join(str(value) for value in row) for row in cursor.fetchall()]
+                    rows = cursor.fetchall()
+                    lines += [" | ".join(str(value) for value in row) for row in rows] or ["(no row)"]
                 if not cursor.nextset():
                     return "\n".join(lines)

@@ -15,7 +15,7 @@ from tests.end_to_end.documents.reader import Reader
 @pytest.mark.leg_wheel
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_every_block_of_a_page_works_in_its_order(page: Path, reader: Reader) -> None:
-    reader.project.clear()
+    reader.start_page()
     for block in blocks_of(page):
         reader.do(block)
 
