@@ -83,16 +83,24 @@ end $$;
 revoke all on function public.count_limited_lanes(int) from public, anon, authenticated;
 grant execute on function public.count_limited_lanes(int) to service_role;
 
+-- How many jobs there are in each status, all six named. Called by queue_health: of all that it asks, this alone has to
+-- read every job, for no index knows done from cancelled. A scan in the table's order is the fastest way to.
+create function public.count_by_status() returns jsonb
+language sql stable security definer set search_path = '' set enable_seqscan = on as $$
+  select jsonb_object_agg(every.status, coalesce(c.jobs, 0))
+  from unnest(array['waiting', 'queued', 'processing', 'done', 'failed', 'cancelled']) every (status)
+  left join (select j.status, count(*) as jobs from public.jobs j group by j.status) c on c.status = every.status
+$$;
+revoke all on function public.count_by_status() from public, anon, authenticated;
+grant execute on function public.count_by_status() to service_role;
+
 -- The state of the whole queue in one object. Called by operators, `crontick status` and health checks. Takes no locks.
 create function public.queue_health() returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = '' set enable_seqscan = off as $$
   select jsonb_build_object(
     'processing_enabled', s.processing_enabled,
     'paused_reason', s.paused_reason,
-    'counts', (
-      select jsonb_object_agg(every.status, coalesce(c.jobs, 0))
-      from unnest(array['waiting', 'queued', 'processing', 'done', 'failed', 'cancelled']) every (status)
-      left join (select j.status, count(*) as jobs from public.jobs j group by j.status) c on c.status = every.status),
+    'counts', public.count_by_status(),
     'suspects', (select count(*) from public.jobs j where j.status = 'queued' and j.turn = 'alone'),
     'later', (select count(*) from public.jobs j where j.status = 'queued' and j.run_at > now()),
     'waiting_for_limits', public.count_limited_lanes(100),

@@ -80,7 +80,7 @@ grant execute on function public.find_stuck_jobs() to service_role;
 -- What needs a person now, one row a condition. The texts leave the house: no payload, path or error of a job is in them.
 -- Called by check_alerts and operators. Takes no locks.
 create function public.find_problems() returns table (condition text, text text)
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = '' set enable_seqscan = off as $$
   select p.condition, p.text
   from public.job_queue_settings s
   cross join lateral (

@@ -121,11 +121,12 @@ begin
 end $$;
 revoke all on function public.active_jobs_after(jsonb, int, bigint) from public, anon, authenticated, service_role;
 
--- Dead letters, the latest first. Called by list_jobs. Takes no locks.
+-- Dead letters, the latest first. Called by list_jobs. Takes no locks. Without statistics the planner would sort them all.
 create function public.dead_letters_before(filter jsonb, page_size int, ended_at timestamptz, before bigint)
 returns public.page_of_jobs
 language plpgsql stable security definer set search_path = ''
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off as $$
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
+set enable_sort = off as $$
 begin
   return public.page_of(array(
     select j.id from public.jobs j
@@ -197,7 +198,8 @@ from public, anon, authenticated, service_role;
 create function public.later_jobs_after(filter jsonb, page_size int, run_at timestamptz, id bigint)
 returns public.page_of_jobs
 language plpgsql stable security definer set search_path = ''
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off as $$
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
+set enable_sort = off as $$
 begin
   return public.page_of(array(
     select j.id from public.jobs j

@@ -17,9 +17,12 @@ from scripts.local_supabase.postgres import ADMIN, Cluster, running_cluster
 from scripts.local_supabase.state import LegFolder
 from tests.database.cards import process
 from tests.database.file_flow import card
+from tests.database.long_backlog import backlog, filled
 from tests.database.queue import Queue
+from tests.database.templates import TEMPLATE, clone
 
-TEMPLATE = "crontick_template"
+__all__ = ["backlog", "filled"]  # fixtures that stand in a file of their own
+
 CLONE_ATTEMPTS = 20
 WORKERS = 8
 numbers = itertools.count(1)
@@ -51,14 +54,6 @@ def clone_busy_database(admin: psycopg.Connection[Any], name: str, template: str
                     raise
             else:
                 return
-
-
-def clone(admin: psycopg.Connection[Any], name: str, template: str) -> None:
-    admin.execute(
-        sql.SQL("create database {} template {} owner postgres").format(
-            sql.Identifier(name), sql.Identifier(template)
-        )
-    )
 
 
 @pytest.fixture
