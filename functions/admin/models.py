@@ -11,10 +11,13 @@ from functions.admin.requests import FieldProblem
 from functions.admin.values import (
     Cursor,
     Hours,
+    Hundred,
     Identity,
     JobTypeName,
     Limit,
+    Number,
     OrgId,
+    Priority,
     Reason,
     Text,
 )
@@ -84,15 +87,20 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+_ONE_DRY_RUN: dict[str, Any] = {"not": {"required": ["dry_run", "dryRun"]}}
+
+
 class Change(Body):
     """A change of something. Both spellings of a dry run mean the same."""
+
+    model_config = ConfigDict(json_schema_extra=_ONE_DRY_RUN)
 
     dry_run: Annotated[bool | None, Field(description=_DRY_RUN)] = None
     dryRun: Annotated[bool | None, Field(description="The same as dry_run")] = None  # noqa: N815 - the wire's
 
     @model_validator(mode="after")
     def _one_spelling(self) -> Change:
-        if self.dry_run is not None and self.dryRun is not None:
+        if {"dry_run", "dryRun"} <= self.model_fields_set:
             raise FieldProblem("dryRun", "means the same as dry_run; give one of them")
         return self
 
@@ -131,9 +139,9 @@ class NewJob(Change):
     type: Annotated[JobTypeName, Field(description="Which handler runs it")]
     payload: Annotated[dict[str, Any] | None, Field(description="What the handler gets")] = None
     run_at: Annotated[datetime | None, Field(description="Not before; now by default")] = None
-    priority: Annotated[int | None, Field(ge=-1000, le=1000, description="Higher goes first")] = None
-    max_attempts: Annotated[int | None, Field(ge=1, le=100)] = None
-    file_id: Annotated[int | None, Field(ge=1, le=10**18 - 1, description="The file that it works on")] = None
+    priority: Annotated[Priority | None, Field(description="Higher goes first")] = None
+    max_attempts: Annotated[Hundred | None, Field(description="By default what its type allows")] = None
+    file_id: Annotated[Number | None, Field(description="The file that it works on")] = None
     idempotency_key: Annotated[
         Text | None, Field(description="The same key is the same work; by default org, type and payload")
     ] = None
@@ -145,7 +153,7 @@ class NewJob(Change):
         Literal["unfinished", "ever"] | None, Field(description="How long the key stays taken")
     ] = None
     after: Annotated[
-        list[Annotated[int, Field(ge=1, le=10**18 - 1)]] | None,
+        list[Number] | None,
         Field(max_length=1000, description="Jobs that have to be done first"),
     ] = None
 
@@ -154,10 +162,8 @@ class Trigger(Change):
     """Everything besides these fields is the job's payload: the type's own parameters."""
 
     model_config = ConfigDict(
-        frozen=True,
         extra="allow",
-        strict=True,
-        json_schema_extra={"anyOf": [{"required": ["org_id"]}, {"required": ["orgId"]}]},
+        json_schema_extra=_ONE_DRY_RUN | {"oneOf": [{"required": ["org_id"]}, {"required": ["orgId"]}]},
     )
 
     org_id: Annotated[OrgId | None, Field(description="The organisation that the job belongs to")] = None
@@ -166,9 +172,9 @@ class Trigger(Change):
 
     @model_validator(mode="after")
     def _one_organisation(self) -> Trigger:
-        if self.org_id is not None and self.orgId is not None:
+        if {"org_id", "orgId"} <= self.model_fields_set:
             raise FieldProblem("orgId", "means the same as org_id; give one of them")
-        if self.org_id is None and self.orgId is None:
+        if self.organisation == "":
             raise FieldProblem("org_id", "every job belongs to an organisation; name it")
         return self
 
@@ -183,7 +189,7 @@ class Trigger(Change):
 class Tick(Body):
     """As the function `cron_tick` takes it."""
 
-    limit: Annotated[int | None, Field(ge=1, le=100, description="Jobs per claim")] = None
+    limit: Annotated[Hundred | None, Field(description="Jobs per claim")] = None
     types: Annotated[
         list[JobTypeName] | None, Field(min_length=1, max_length=100, description="Only these job types")
     ] = None

@@ -28,6 +28,11 @@ def _number(value: object) -> object:
     return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
 
 
+def _whole(value: object) -> object:
+    """In JSON 5.0 is a whole number, too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _storable(text: str) -> str:
     if problem := _unstorable(text):
         raise ValueError(problem)
@@ -42,6 +47,12 @@ def _unstorable(text: str) -> str | None:
     return None
 
 
+# In a body; the checks of the text or number before stand outside, or pydantic loses the limits in JSON Schema.
+Number = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_whole)]
+Priority = Annotated[int, Field(ge=-1000, le=1000), BeforeValidator(_whole)]
+Hundred = Annotated[int, Field(ge=1, le=100), BeforeValidator(_whole)]
+
+# In a URL.
 Identity = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_digits)]
 Limit = Annotated[int, Field(ge=1, le=200), BeforeValidator(_digits)]
 Hours = Annotated[HistoryHours, BeforeValidator(_number)]
@@ -53,7 +64,7 @@ Reason = Annotated[
     str, StringConstraints(strip_whitespace=True), Field(max_length=1000), AfterValidator(_storable)
 ]
 Cursor = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_storable)]
-Asset = Annotated[str, Field(max_length=200)]
+Asset = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 
 
 def problem_of(value: Any, field: str = "", depth: int = 0) -> tuple[str, str] | None:
