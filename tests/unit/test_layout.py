@@ -22,6 +22,7 @@ HEAVY = (
     "fsrs",
     "genanki",
     "httpx2",
+    "jwt",
     "numpy",
     "onnxruntime",
     "openai",
