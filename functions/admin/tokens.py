@@ -68,7 +68,7 @@ def verified(token: str, issuer: str, ring: KeyRing, now: float) -> User:
 def _require_now_and_here(user: User, issuer: str, now: float) -> None:
     audience = [user.aud] if isinstance(user.aud, str) else user.aud
     if user.iss != issuer:
-        raise NotSignedIn("a token of another issuer")
+        raise NotSignedIn(f"the token is of {user.iss}, and by SUPABASE_URL Auth is {issuer}")
     if AUDIENCE not in audience:
         raise NotSignedIn("a token for another audience")
     if user.exp <= now:

@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.local_supabase.auth_stand_in.users import ADMIN_EMAIL, MEMBER_EMAIL
+from scripts.local_supabase.state import Keys
+
 ENVIRONMENT_FILE = "env"
 
 
@@ -27,7 +30,7 @@ class Details:
     admin_database_url: str
     function_url: str | None
     admin_url: str | None  # of the jobs API
-    sign_in_url: str | None  # opens the dashboard as the local admin: as good as the password
+    sign_in_url: str  # opens the dashboard as the local admin: as good as the password
     runner_secret: str
     log_directory: str
 
@@ -40,6 +43,32 @@ class Details:
 
 
 FIELDS = frozenset(Details.__dataclass_fields__)
+
+
+def settings_of(details: Details, keys: Keys) -> dict[str, str]:
+    """What the functions read, and the file `env` tells too."""
+    settings = {
+        "SUPABASE_URL": details.url,
+        "SUPABASE_SECRET_KEY": details.secret_key,
+        "SUPABASE_PUBLISHABLE_KEY": details.publishable_key,
+        "JOB_QUEUE_RUNNER_SECRET": keys.runner_secret,
+        "CRON_SECRET": keys.cron_secret,
+    }
+    if details.function_url is not None:
+        settings["JOB_QUEUE_WORKER_ENDPOINT"] = details.function_url
+    return settings
+
+
+def for_people(details: Details, keys: Keys) -> dict[str, str]:
+    """What the functions never get: the database for psql, and the accounts to sign in with."""
+    facts = {
+        "DATABASE_URL": details.database_url,
+        "LOCAL_ADMIN_EMAIL": ADMIN_EMAIL,
+        "LOCAL_ADMIN_PASSWORD": keys.admin_password,
+        "LOCAL_MEMBER_EMAIL": MEMBER_EMAIL,
+        "LOCAL_MEMBER_PASSWORD": keys.member_password,
+    }
+    return facts | ({"DASHBOARD_URL": details.sign_in_url} if details.admin_url else {})
 
 
 def write_environment_file(directory: Path, values: dict[str, str]) -> None:

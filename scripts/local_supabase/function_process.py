@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -48,6 +49,22 @@ NAMES = {Target.TICK: "The function", Target.ADMIN: "The jobs API"}
 # What each is asked until it answers as expected: a tick without a secret is refused.
 SIGNS_OF_LIFE = {Target.TICK: ("POST", "", 401), Target.ADMIN: ("GET", "health?live", 200)}
 HANDLER_VARIABLES = frozenset(name.upper() for name in HandlerSettings.model_fields)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the functions will listen: known before they start, since others have to be told."""
+
+    function: int
+    admin: int
+
+    @property
+    def function_url(self) -> str:
+        return function_url(self.function)
+
+    @property
+    def admin_url(self) -> str:
+        return function_url(self.admin).rstrip("/")
 
 
 @contextmanager

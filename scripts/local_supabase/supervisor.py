@@ -16,11 +16,16 @@ from typing import Self
 
 from scripts.local_supabase import database, function_process
 from scripts.local_supabase.auth_stand_in.signing import SigningKey, key_set
-from scripts.local_supabase.auth_stand_in.users import ADMIN_EMAIL, MEMBER_EMAIL
 from scripts.local_supabase.cron_stand_in import CronStandIn
-from scripts.local_supabase.details import Details, remove_environment_file, write_environment_file
+from scripts.local_supabase.details import (
+    Details,
+    for_people,
+    remove_environment_file,
+    settings_of,
+    write_environment_file,
+)
 from scripts.local_supabase.errors import LocalSupabaseError, OutdatedDataError
-from scripts.local_supabase.function_process import Target
+from scripts.local_supabase.function_process import Ports, Target
 from scripts.local_supabase.gateway_thread import running_gateway
 from scripts.local_supabase.leg import Leg
 from scripts.local_supabase.ports import free_port
@@ -33,22 +38,6 @@ from scripts.local_supabase.state import RESET_SIGNAL, Keys, LegFolder, Lock
 WATCH_SECONDS = 0.25
 NO_DASHBOARD = "http://127.0.0.1:3000"  # what the real one has as its site until somebody sets it
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, RESET_SIGNAL)
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Where the functions will listen: known before they start, since others have to be told."""
-
-    function: int
-    admin: int
-
-    @property
-    def function_url(self) -> str:
-        return function_process.function_url(self.function)
-
-    @property
-    def admin_url(self) -> str:
-        return function_process.function_url(self.admin).rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -157,7 +146,7 @@ class Supervisor:
             admin_database_url=cluster.url(ADMIN),
             function_url=ports.function_url if ports else None,
             admin_url=ports.admin_url if ports else None,
-            sign_in_url=sign_in.url(url) if ports else None,
+            sign_in_url=sign_in.url(url),
             runner_secret=keys.runner_secret,
             log_directory=str(self.folder.logs),
         )
@@ -172,32 +161,6 @@ class Supervisor:
                 print(f"{function.name} ended with code {code}; see {function.log_path}", file=sys.stderr)
                 self.functions.remove(function)
             time.sleep(WATCH_SECONDS)
-
-
-def settings_of(details: Details, keys: Keys) -> dict[str, str]:
-    """What the functions read, and the file `env` tells too."""
-    settings = {
-        "SUPABASE_URL": details.url,
-        "SUPABASE_SECRET_KEY": details.secret_key,
-        "SUPABASE_PUBLISHABLE_KEY": details.publishable_key,
-        "JOB_QUEUE_RUNNER_SECRET": keys.runner_secret,
-        "CRON_SECRET": keys.cron_secret,
-    }
-    if details.function_url is not None:
-        settings["JOB_QUEUE_WORKER_ENDPOINT"] = details.function_url
-    return settings
-
-
-def for_people(details: Details, keys: Keys) -> dict[str, str]:
-    """What the functions never get: the database for psql, and the accounts to sign in with."""
-    facts = {
-        "DATABASE_URL": details.database_url,
-        "LOCAL_ADMIN_EMAIL": ADMIN_EMAIL,
-        "LOCAL_ADMIN_PASSWORD": keys.admin_password,
-        "LOCAL_MEMBER_EMAIL": MEMBER_EMAIL,
-        "LOCAL_MEMBER_PASSWORD": keys.member_password,
-    }
-    return facts | ({"DASHBOARD_URL": details.sign_in_url} if details.sign_in_url else {})
 
 
 def up(options: Options) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from supabase import AuthApiError, Client, ClientOptions, create_client
 
 from scripts.local_supabase import Leg, LocalSupabase
 from scripts.local_supabase.state import Keys, LegFolder
+from tests.end_to_end.jobs_api import JobsApi
 
 ADMIN, MEMBER = "admin@example.com", "member@example.com"
 
@@ -80,6 +82,18 @@ def test_a_signed_in_user_is_one_to_postgrest_and_storage_too(
         http.headers["authorization"] = f"Bearer {forged}"
         assert http.get("/rest/v1/cards?select=id").status_code == 401
         assert http.get("/storage/v1/bucket").json()["code"] == "AccessDenied"
+
+
+def test_the_address_that_crontick_up_shows_is_an_admin_to_the_jobs_api(
+    supabase: LocalSupabase, jobs_api: JobsApi
+) -> None:
+    wanted = {"redirect_to": f"{jobs_api.url}/dashboard"}
+    place = urlsplit(httpx.get(supabase.sign_in_url, params=wanted, trust_env=False).headers["location"])
+    [token] = parse_qs(place.fragment)["access_token"]
+
+    with jobs_api.client(token) as http:
+        assert http.get("/me").json()["actor"].startswith("user admin@example.com (")
+    assert f"{place.scheme}://{place.netloc}{place.path}" == f"{jobs_api.url}/dashboard"
 
 
 @pytest.mark.parametrize("path", ["/user", "/token?grant_type=password", "/otp", "/settings", "/nowhere"])

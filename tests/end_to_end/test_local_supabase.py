@@ -51,6 +51,20 @@ def test_the_environment_file_is_for_its_owner_only(supabase: LocalSupabase) -> 
     assert f"DATABASE_URL={supabase.database_url}\n" in path.read_text()
 
 
+def test_its_functions_answer_and_the_way_into_the_dashboard_is_in_the_environment_file(
+    leg: str, tmp_path: Path
+) -> None:
+    with LocalSupabase.start(tmp_path, Leg(leg), function=True, fsync=False) as running:
+        assert running.function_url is not None
+        assert httpx.post(running.function_url).status_code == 401
+        assert httpx.get(f"{running.admin_url}/health?live").json() == {"status": "alive"}
+        place = httpx.get(running.sign_in_url).headers["location"]
+        assert place.startswith(f"{running.admin_url}/dashboard#access_token=")
+        environment = (tmp_path / "env").read_text()
+        assert f"DASHBOARD_URL={running.sign_in_url}\n" in environment
+        assert "LOCAL_ADMIN_PASSWORD=" in environment
+
+
 def test_kill_9_leaves_no_process_and_loses_no_data_and_no_keys(leg: str, tmp_path: Path) -> None:
     directory = tmp_path / "a path with blanks"
     killed = LocalSupabase.start(directory, Leg(leg))
