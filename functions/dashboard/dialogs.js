@@ -15,7 +15,9 @@ export function openDialog({ title, draw, closed = () => {}, wide = false }) {
     element.remove();
     closed();
   };
-  element.onclick = (event) => event.target === element && dialog.close();
+  element.onclick = (event) => {
+    if (event.target === element) dialog.close(); // beside it; a handler that returned false would stop its form
+  };
   document.body.append(element);
   dialog.redraw();
   element.showModal();

@@ -38,7 +38,7 @@ export function header(app) {
       config.local && h("span", { class: "pill is-local", title: "A Supabase on this machine: nothing here is production" }, "Local"),
       liveState(app.live),
       h("span", { class: "spring" }),
-      h("button", { type: "button", class: "button small", onclick: () => tick(app) }, icon("tick"), "Tick", unseen(" now: calls the function once, by hand")),
+      h("button", { type: "button", class: "button small", onclick: () => tick(app) }, icon("tick"), word("Tick"), unseen(" now: calls the function once, by hand")),
       pauseButton(app),
       themeButton(app),
       h(
@@ -76,8 +76,13 @@ function pauseButton(app) {
   const enabled = app.overview?.health?.processing_enabled;
   if (enabled === undefined) return null;
   return enabled
-    ? h("button", { type: "button", class: "button small", onclick: () => pause(app) }, icon("pause"), "Pause")
-    : h("button", { type: "button", class: "button small primary", onclick: () => resume(app) }, icon("play"), "Resume");
+    ? h("button", { type: "button", class: "button small", onclick: () => pause(app) }, icon("pause"), word("Pause"))
+    : h("button", { type: "button", class: "button small primary", onclick: () => resume(app) }, icon("play"), word("Resume"));
+}
+
+/** A word that a narrow screen leaves to the pictogram; it is still read out. */
+function word(text) {
+  return h("span", { class: "word" }, text);
 }
 
 function themeButton(app) {

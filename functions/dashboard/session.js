@@ -49,10 +49,14 @@ export class Session {
     this.keep(await this.ask("token?grant_type=password", { email, password }));
   }
 
-  /** Has a link sent that leads back here. Auth answers the same whether or not the address is known. */
+  /** Has a link sent that leads back here. Whether the address is known stays untold, though Auth would say it. */
   async sendLink(email) {
     const back = encodeURIComponent(location.origin + location.pathname);
-    await this.ask(`otp?redirect_to=${back}`, { email, create_user: false });
+    try {
+      await this.ask(`otp?redirect_to=${back}`, { email, create_user: false });
+    } catch (problem) {
+      if (problem.code !== "otp_disabled") throw problem;
+    }
   }
 
   /** An access token that is good for a while yet, or null. */
