@@ -25,7 +25,11 @@ _STYLES: dict[Severity, str] = {"ok": "green", "note": "blue", "warning": "yello
 def doctor(
     only: Annotated[
         str | None,
-        typer.Option(metavar="LINK", help="One link: keys, reach, database, …", show_default=False),
+        typer.Option(
+            metavar="LINK",
+            help="One link: keys, reach, database, access, schedule, worker, storage or queue.",
+            show_default=False,
+        ),
     ] = None,
     probe: Annotated[
         bool,
@@ -91,7 +95,7 @@ def _show_finding(out: Console, finding: Finding) -> None:
     row.add_column(width=20)
     row.add_column(overflow="fold")
     row.add_row(
-        Text(finding.severity.replace("ok", "OK"), style=_STYLES[finding.severity]),
+        Text("OK" if finding.severity == "ok" else finding.severity, style=_STYLES[finding.severity]),
         Text(finding.check),
         Text(shown(finding.what)),
     )

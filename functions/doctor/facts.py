@@ -29,7 +29,8 @@ class Fact(_Row, Generic[T]):
             return said
         if isinstance(said, dict) and "unknown" in said:
             return {"unknown": str(said["unknown"])}
-        return {} if said is None else {"value": said}
+        is_absent = said is None or said == {}  # the latter is what Fact() itself is made from
+        return {} if is_absent else {"value": said}
 
     def get(self) -> T:
         """The value. Raises `Unknown` with the reason."""

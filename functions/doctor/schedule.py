@@ -11,6 +11,7 @@ from functions.redact import redact
 
 _CONNECT = "crontick connect --url https://<your function>"
 _FIELDS = (5, 6)
+_MINUTE = 60.0
 _LARGE_LOG_BYTES = 1_000_000_000
 _PRUNE_RUNS = "delete from cron.job_run_details where end_time < now() - interval '7 days';"
 
@@ -59,6 +60,19 @@ def _tick_scheduled(seen: Seen) -> Iterator[Verdict]:
             )
         else:
             yield ok(f"{one.label} at “{one.schedule}”")
+
+
+def _pace(seen: Seen) -> Iterator[Verdict]:
+    """pg_cron starts a missed minute late, not never: calls longer than the schedule's turn pile up."""
+    timeout = seen.known().settings.get().http_timeout_ms / 1000
+    every_minute = [
+        one.label for one in _ticks(seen) if one.active and one.schedule.split()[0] in ("*", "*/1")
+    ]
+    if every_minute and timeout >= _MINUTE:
+        yield warning(
+            f"a call may take {timeout:g} s, and {every_minute[0]} comes every minute: runs would pile up",
+            "update public.job_queue_settings set http_timeout_ms = 55000 where only_row;",
+        )
 
 
 def _owners(seen: Seen) -> Iterator[Verdict]:
@@ -139,6 +153,7 @@ def _run_log(seen: Seen) -> Iterator[Verdict]:
 CHECKS = (
     Check("scheduler", _scheduler),
     Check("ticks", _tick_scheduled),
+    Check("pace", _pace),
     Check("owners", _owners),
     Check("maintenance", _maintenance),
     Check("runs", _runs),

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from functions.doctor.facts import Secret
 from functions.doctor.findings import Check, Verdict, broken, ok, quoted, warning
 from functions.doctor.look import Seen, WorkerSeen
+from functions.redact import redact
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]", "host.docker.internal")
 _SHORT_SECRET = 16
 
 
 def workers(seen: Seen) -> tuple[WorkerSeen, ...]:
-    seen.known().secrets.get()
+    """Those that the schedules call. Raises `Unknown` where the database could not be asked."""
+    seen.known()
     return seen.workers
 
 
@@ -33,6 +35,12 @@ def store(secret: Secret, example: str) -> str:
 
 
 def _vault(seen: Seen) -> Iterator[Verdict]:
+    secrets = seen.known().secrets
+    if secrets.value is None:
+        yield broken(
+            f"Vault cannot be read, so no tick can call anybody: {redact(secrets.unknown)}",
+            "create extension if not exists supabase_vault;",
+        )
     for one in workers(seen):
         problems = [*_of_address(one), *_of_secret(one)]
         yield from problems or [ok(f"{one.endpoint.name} ({one.endpoint.host}) and {one.secret.name}")]

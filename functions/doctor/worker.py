@@ -189,5 +189,5 @@ CHECKS = (
     Check("project", _same_project),
     Check("job types", _job_types),
     Check("time limits", _time_limits),
-    Check("clock", _clock),
+    Check("clock of the worker", _clock),
 )

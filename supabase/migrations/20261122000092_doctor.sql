@@ -135,7 +135,8 @@ language sql stable security definer set search_path = '' as $$
           from ready r
           cross join lateral (
             select j.run_at from public.jobs j
-            where j.status = 'queued' and j.turn = 'ready' and j.type = r.type limit 1000) first
+            where j.status = 'queued' and j.turn = 'ready' and j.priority >= -1000 and j.type = r.type
+            order by j.place, j.id limit 1000) first
           union all
           (select j.type, j.run_at from public.jobs j
             where j.status = 'queued' and j.turn = 'alone' and j.run_at <= now() limit 1000)

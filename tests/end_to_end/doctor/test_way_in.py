@@ -41,6 +41,11 @@ def test_an_address_where_nobody_answers_is_told(patient: Patient) -> None:
     assert "http://127.0.0.1:1 cannot be reached" in found.what
 
 
+def test_an_address_that_speaks_no_tls_is_told(patient: Patient) -> None:
+    found = way_in(patient.findings(SUPABASE_URL=patient.project.supabase.url.replace("http:", "https:")))
+    assert "TLS to https://127.0.0.1" in found.what
+
+
 def test_a_server_that_is_no_supabase_is_told(patient: Patient) -> None:
     found = way_in(patient.findings(SUPABASE_URL=patient.function.url.rstrip("/")))
     assert "is no Supabase project" in found.what
