@@ -50,6 +50,10 @@ class Observer(Protocol):
         """Sends what is left, before the answer: afterwards there may be no processor time."""
         ...
 
+    def close(self) -> None:
+        """Ends its threads and connections."""
+        ...
+
 
 class Unseen:
     """A step that nobody looks at, and the observer that nobody is."""
@@ -69,6 +73,8 @@ class Unseen:
     def trouble(self, error: BaseException) -> None: ...
 
     def flush(self, seconds: float) -> None: ...
+
+    def close(self) -> None: ...
 
 
 NOBODY = Unseen()
@@ -100,6 +106,10 @@ class All:
     def flush(self, seconds: float) -> None:
         for one in self._observers:
             one.flush(seconds / len(self._observers))
+
+    def close(self) -> None:
+        for one in self._observers:
+            one.close()
 
 
 class _Steps:

@@ -57,6 +57,9 @@ class Failures:
     def flush(self, seconds: float) -> None:
         self._sender.flush(seconds)
 
+    def close(self) -> None:
+        self._client.close(timeout=0.0)
+
     def _send(self) -> None:
         self._client.flush(timeout=_SECONDS)
 
@@ -74,7 +77,6 @@ def observer(settings: Settings) -> Failures:
         default_integrations=False,
         auto_enabling_integrations=False,
         include_local_variables=False,
-        send_default_pii=False,
         max_request_body_size="never",
         max_breadcrumbs=0,
         send_client_reports=False,

@@ -86,6 +86,9 @@ class Spans:
     def flush(self, seconds: float) -> None:
         self._sender.flush(seconds)
 
+    def close(self) -> None:
+        self._provider.shutdown()
+
     @contextmanager
     def _kept(self, job: ClaimedJob | None, step: _Step) -> Iterator[None]:
         if job is None:
