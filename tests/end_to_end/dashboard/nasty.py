@@ -84,9 +84,13 @@ def history(hours: int) -> dict[str, Any]:
         done = 0 if quiet else round(90 * wave + (n * 7) % 11)
         buckets.append(
             {
-                "at": ago(hours * 3600 - n * step), "done": done, "retried": (n * 5) % 13 if n % 9 == 0 else 0,
-                "failed": 9 if n % 17 == 0 else 0, "crashed": 3 if n == 40 else 0,
-                "p50_ms": None if quiet else round(420 + 160 * wave), "p95_ms": None if quiet else round(1700 + 900 * wave),
+                "at": ago(hours * 3600 - n * step),
+                "done": done,
+                "retried": (n * 5) % 13 if n % 9 == 0 else 0,
+                "failed": 9 if n % 17 == 0 else 0,
+                "crashed": 3 if n == 40 else 0,
+                "p50_ms": None if quiet else round(420 + 160 * wave),
+                "p95_ms": None if quiet else round(1700 + 900 * wave),
             }  # fmt: skip
         )
     return {"bucket_seconds": step, "buckets": buckets}

@@ -22,7 +22,7 @@ from functions.admin import assets
 from functions.settings import Settings
 from tests.end_to_end.dashboard import nasty
 
-PASSWORD = "a good password"  # noqa: S105 - nothing behind it
+PASSWORD = "a good password"
 LISTS = {"failed": nasty.FAILED, "pending": nasty.PENDING, "active": nasty.ACTIVE}
 
 
@@ -104,7 +104,10 @@ def _add_page(application: flask.Flask, stand_in: JobsApiStandIn) -> None:
     @application.get("/dashboard")
     @application.get("/dashboard/<name>")
     def page(name: str = "") -> Any:
-        given = {"SUPABASE_URL": stand_in.url, "SUPABASE_PUBLISHABLE_KEY": "sb_publishable_x"} | stand_in.settings
+        given = {
+            "SUPABASE_URL": stand_in.url,
+            "SUPABASE_PUBLISHABLE_KEY": "sb_publishable_x",
+        } | stand_in.settings
         settings = Settings.model_validate({key: value for key, value in given.items() if value})
         return assets.asset(name, settings) or ({"code": "not_found"}, 404)
 
@@ -117,8 +120,12 @@ def _add_auth(application: flask.Flask, stand_in: JobsApiStandIn) -> None:
             return {"code": 400, "error_code": "invalid_credentials", "msg": "Invalid login credentials"}, 400
         if flask.request.args["grant_type"] == "refresh_token":
             stand_in.refreshes += 1
-            if asked["refresh_token"] != "again":  # noqa: S105
-                return {"code": 400, "error_code": "refresh_token_not_found", "msg": "Invalid Refresh Token"}, 400
+            if asked["refresh_token"] != "again":
+                return {
+                    "code": 400,
+                    "error_code": "refresh_token_not_found",
+                    "msg": "Invalid Refresh Token",
+                }, 400
         return {"access_token": stand_in.token(), "refresh_token": "again", "expires_in": stand_in.token_life}
 
     @application.post("/auth/v1/otp")
@@ -148,7 +155,9 @@ def _add_reads(application: flask.Flask, stand_in: JobsApiStandIn) -> None:
         every = [*nasty.FAILED, *nasty.PENDING, *nasty.ACTIVE]
         rows = LISTS.get(flask.request.args["action"], every)
         wanted = {name: flask.request.args.get(name) for name in ("type", "org_id", "status")}
-        rows = [row for row in rows if all(value is None or row[name] == value for name, value in wanted.items())]
+        rows = [
+            row for row in rows if all(value is None or row[name] == value for name, value in wanted.items())
+        ]
         return {"jobs": [] if stand_in.empty else rows, "next": None}
 
     @application.get("/jobs/<int:number>")
@@ -200,7 +209,9 @@ def _picture(number: int, size: int) -> bytes:
     picture = Image.new("RGB", (size, size * 3 // 4), (30 + 40 * number % 200, 90, 140))
     drawing = ImageDraw.Draw(picture)
     for n in range(6):
-        drawing.ellipse((n * size // 8, size // 3, n * size // 8 + size // 3, size // 3 * 2), outline=(230, 240, 250))
+        drawing.ellipse(
+            (n * size // 8, size // 3, n * size // 8 + size // 3, size // 3 * 2), outline=(230, 240, 250)
+        )
     held = io.BytesIO()
     picture.save(held, "WEBP")
     return held.getvalue()
