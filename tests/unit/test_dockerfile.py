@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from scripts.deploy.built_image import BASE_IMAGE, context_files
 from scripts.deploy.image_contents import look_at
 from scripts.deploy.image_steps import Copy, DockerfileError, Run, Stage, read_stages
+from scripts.deploy.source import copy_source, source_files
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,6 +95,32 @@ def test_an_env_file_reaches_no_engine_wherever_it_lies(tmp_path: Path) -> None:
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text("x")
     assert context_files(tmp_path) == [".dockerignore", "functions/main.py", "handlers/a.key"]
+
+
+def test_gcloud_by_itself_would_upload_what_the_script_uploads(tmp_path: Path) -> None:
+    gcloud = shutil.which("gcloud")
+    if gcloud is None:
+        pytest.skip("gcloud is not installed")
+    copy_source(tmp_path, for_engine=True)
+    shutil.copy(ROOT / ".gcloudignore", tmp_path)
+    for unwanted in (
+        ".env",
+        ".git/config",
+        "tests/a.py",
+        "functions/.env",
+        "handlers/__pycache__/a.pyc",
+        "a.key",
+    ):
+        (tmp_path / unwanted).parent.mkdir(exist_ok=True)
+        (tmp_path / unwanted).touch()
+    environment = {**os.environ, "CLOUDSDK_CONFIG": str(tmp_path / ".gcloud")}
+
+    done = subprocess.run(
+        [gcloud, "meta", "list-files-for-upload", str(tmp_path)],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert sorted(done.stdout.split()) == sorted(map(str, [*source_files(), ".dockerignore", "Dockerfile"]))
 
 
 def installed(root: Path, name: str, metadata: str) -> None:
