@@ -11,7 +11,7 @@ example of a small model, gpt-4.1-mini. Put in your own.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 VCPU_SECOND = 0.000024
 GIB_SECOND = 0.0000025
@@ -55,7 +55,7 @@ class Cost:
 
     @property
     def total(self) -> float:
-        return sum(getattr(self, part.name) for part in fields(self))
+        return self.compute + self.requests + self.egress + self.ai
 
 
 WORKS = (

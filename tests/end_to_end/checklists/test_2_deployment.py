@@ -8,22 +8,27 @@ import httpx
 import psycopg
 import pytest
 
+from scripts.local_supabase.auth_stand_in.users import ADMIN_EMAIL, MEMBER_EMAIL
 from tests.database.queries_of_other_systems import PENDING
+from tests.end_to_end.jobs_api import JobsApi
 from tests.end_to_end.upload_to_cards.project import Function, Project, Row
 
 VERCELS_SECRET = "vercels-own"  # CRON_SECRET of the function, as the fixture deploys it
 
 
 @pytest.mark.leg_debian
-def test_the_deployment_guide_holds_step_by_step(project: Project, function: Function) -> None:
+def test_the_deployment_guide_holds_step_by_step(
+    project: Project, function: Function, jobs_api: JobsApi
+) -> None:
     check_who_may_call_the_worker(function)
     start_with_an_empty_queue(project)
     go_through_the_life_of_a_job(project)
     store_matching_secrets_and_schedule(project, function)
     process_on_demand(project, function)
+    trigger_jobs_as_an_admin(project, jobs_api)
     pause_with_a_reason(project, function)
     see_why_jobs_fail(project, function)
-    read_health(project)
+    read_health(project, jobs_api)
 
 
 def call(function: Function, headers: dict[str, str], body: Any = None) -> httpx.Response:
@@ -105,6 +110,27 @@ def process_on_demand(project: Project, function: Function) -> None:
     }
 
 
+def trigger_jobs_as_an_admin(project: Project, jobs_api: JobsApi) -> None:
+    """Both triggers of the guide are one route; a dry run writes nothing, a member or a stranger may not."""
+    project.rows("insert into job_types (type) values ('game_platform_totals_sweep') on conflict do nothing")
+    path, sweep = "/trigger/game_platform_totals_sweep", {"orgId": "acme", "coachId": "c1", "batchSize": 100}
+    with jobs_api.admin() as admin:
+        said = admin.post(path, json=sweep | {"dryRun": True}).json()
+        assert (said["success"], said["dryRun"], said["jobId"]) == (True, True, None)
+        assert project.rows("select 1 from jobs where payload ? 'coachId'") == []
+
+        said = admin.post(path, json=sweep).json()
+    assert (said["success"], said["created"]) == (True, True)
+    assert project.rows("select payload from jobs where id = %s", said["jobId"]) == [
+        {"payload": {"coachId": "c1", "batchSize": 100}}
+    ]
+    (noted,) = project.rows("select actor, action from operator_actions where job_id = %s", said["jobId"])
+    assert noted["actor"].startswith(f"user {ADMIN_EMAIL}")
+    for token, status in ((None, 401), (jobs_api.token_of(MEMBER_EMAIL), 403)):
+        with jobs_api.client(token) as somebody:
+            assert somebody.post(path, json=sweep).status_code == status
+
+
 def pause_with_a_reason(project: Project, function: Function) -> None:
     project.rpc("pause_processing", reason="the game platform is down")
     assert project.rows("select processing_enabled, paused_reason from job_queue_settings") == [
@@ -128,9 +154,15 @@ def see_why_jobs_fail(project: Project, function: Function) -> None:
     assert one(project.rows(PENDING.replace(";", " and task_type = 'analyze_file';")))["attempts"] == 0
 
 
-def read_health(project: Project) -> None:
-    health = project.rpc("queue_health")
-    assert health["processing_enabled"] is True
-    assert health["counts"]["failed"] >= 1
-    assert health["oldest_due_seconds"] >= 0
-    assert "recent_ticks" in health
+def read_health(project: Project, jobs_api: JobsApi) -> None:
+    """Statistics, the switch, recent runs and the age of the oldest job; the function and the route tell the same."""
+    known = project.rpc("queue_health")
+    assert known["processing_enabled"] is True
+    assert known["counts"]["failed"] >= 1
+    assert known["oldest_due_seconds"] >= 0
+    assert "recent_ticks" in known
+
+    with jobs_api.admin() as admin:
+        answer = admin.get("/health").json()
+    assert answer["status"] in ("ok", "degraded")
+    assert answer["health"]["counts"]["failed"] == known["counts"]["failed"]

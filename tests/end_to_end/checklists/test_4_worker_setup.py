@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scripts.local_supabase.function_process import inherited_environment
 from tests.database.queries_of_other_systems import BY_TYPE_AND_STATUS, STUCK
+from tests.end_to_end.jobs_api import JobsApi
 from tests.end_to_end.upload_to_cards.project import Project
 
 CRONTICK = str(Path(sys.executable).with_name("crontick"))
@@ -21,10 +24,11 @@ FILES = 6
 
 
 @pytest.mark.leg_debian
-def test_the_worker_setup_guide_holds_step_by_step(project: Project) -> None:
+def test_the_worker_setup_guide_holds_step_by_step(project: Project, jobs_api: JobsApi) -> None:
     verify_the_schema(project)
     run_a_pipeline_as_a_worker_of_ones_own(project)
     share_the_work_between_several_workers(project)
+    monitor_jobs_over_http(project, jobs_api)
     look_at_the_queue(project)
     take_back_what_a_dead_worker_held(project)
 
@@ -94,6 +98,42 @@ def worker(project: Project) -> Iterator[subprocess.Popen[bytes]]:
 def end(process: subprocess.Popen[bytes]) -> int:
     process.send_signal(signal.SIGTERM)
     return process.wait(timeout=30)
+
+
+def monitor_jobs_over_http(project: Project, jobs_api: JobsApi) -> None:
+    """The guide's four questions: pending, active, stats, and the jobs of one thing (here: of a file)."""
+    project.rpc("enqueue_job", org_id="acme", type="text_analysis", payload={"brief_id": "b1"})
+    (file,) = project.rows("select id from ingested_files where path = 'acme/0.md'")
+
+    def jobs(question: str) -> list[dict[str, Any]]:
+        answer = subprocess.run(
+            [
+                "curl",
+                "-sS",
+                "--fail-with-body",
+                "--noproxy",
+                "*",
+                "--header",
+                "@-",
+                f"{jobs_api.url}/jobs?{question}",
+            ],
+            input=f"x-job-runner-secret: {project.supabase.runner_secret}",
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        said: dict[str, list[dict[str, Any]]] = json.loads(answer.stdout)
+        return said.get("jobs") or said.get("stats") or []
+
+    assert [job["type"] for job in jobs("action=pending")] == ["text_analysis"]
+    assert jobs("action=active") == []
+    assert {row["status"] for row in jobs("action=stats")} == {"done", "queued"}
+    assert {job["type"] for job in jobs(f"action=by_file&file_id={file['id']}")} == {
+        "analyze_file",
+        "create_thumbnail",
+        "create_cards",
+    }
+    project.rows("select cancel_job(id) from jobs where type = 'text_analysis'")
 
 
 def look_at_the_queue(project: Project) -> None:

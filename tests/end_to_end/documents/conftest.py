@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from scripts.local_supabase import Leg, LocalSupabase
+from scripts.local_supabase.auth_stand_in.users import ADMIN_EMAIL
 from scripts.local_supabase.function_process import inherited_environment
+from scripts.local_supabase.state import LegFolder
 from tests.end_to_end.documents.blocks import ROOT
 from tests.end_to_end.documents.reader import Reader
 from tests.end_to_end.upload_to_cards.project import connected
@@ -45,6 +47,9 @@ def reader(leg: str, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -
             "SUPABASE_URL": supabase.url,
             "SUPABASE_SECRET_KEY": supabase.secret_key,
             "DATABASE_URL": supabase.database_url,
+            "SUPABASE_PUBLISHABLE_KEY": supabase.publishable_key,
+            "LOCAL_ADMIN_EMAIL": ADMIN_EMAIL,
+            "LOCAL_ADMIN_PASSWORD": LegFolder(directory, Leg(leg)).keys().admin_password,
             "JOB_QUEUE_WORKER_ENDPOINT": str(supabase.function_url),
             "JOB_QUEUE_RUNNER_SECRET": supabase.runner_secret,
             "NO_COLOR": "1",
@@ -52,6 +57,7 @@ def reader(leg: str, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -
         }
         placeholders = {
             "/srv/studio": str(tmp_path_factory.mktemp("studio")),
+            "https://<jobs_admin>": str(supabase.admin_url),
             "<the new value>": supabase.runner_secret,
         }
         yield Reader(project, checkout, environment, placeholders)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -14,6 +15,8 @@ from tests.end_to_end.documents.not_run import runnable
 from tests.end_to_end.upload_to_cards.project import Project
 
 SECONDS = 90
+# The local Auth stand-in keeps its users elsewhere: the columns that the pages name, for one transaction.
+AUTH_USERS_STAND_IN = "create table auth.users (email text, raw_app_meta_data jsonb);"
 AS_SET_UP = """
 update public.ingest_routes set flow = jsonb_path_query_array(flow, '$[*] ? (@.type != "count_words")') where true;
 update public.job_types set max_concurrency = null where true;
@@ -32,10 +35,12 @@ class Reader:
     folder: Path
     environment: dict[str, str]
     placeholders: dict[str, str]
+    remembered: list[str] = field(default_factory=list)
 
     def start_page(self) -> None:
         """A project as it is after its set-up, whatever the page before did to it."""
         self.project.clear()
+        self.remembered.clear()
         self.run_sql(AS_SET_UP)
 
     def do(self, block: Block) -> None:
@@ -49,9 +54,13 @@ class Reader:
             )
 
     def run_bash(self, script: str) -> str:
-        """Stops at the first command that fails, as a careful reader does."""
+        """Stops at the first command that fails, as a careful reader does. The shell keeps what it was told before."""
         self.execute("bash", "-n", "-c", script)
-        return self.execute("bash", "-euo", "pipefail", "-c", runnable(script))
+        output = self.execute(
+            "bash", "-euo", "pipefail", "-c", "\n".join([*self.remembered, runnable(script)])
+        )
+        self.remembered += re.findall(r"^(?:export \w+=.*|\w+\(\) \{.*\})$", script, re.MULTILINE)
+        return output
 
     def run_python(self, source: str) -> str:
         return self.execute(sys.executable, "-c", source)
@@ -71,10 +80,12 @@ class Reader:
 
     def run_sql(self, script: str) -> str:
         """Pasted into the SQL editor as a whole; every row of every answer."""
+        if "auth.users" in script:
+            script = f"begin; {AUTH_USERS_STAND_IN} {script} ; rollback"
         lines = []
         supabase = self.project.supabase
-        # A hosted project lets its owner write policies for storage's tables (supautils); here only a superuser may.
-        is_hosted_only = "on storage.objects" in script
+        # A hosted project lets its owner write policies for storage's tables, and auth's rows; here a superuser has to.
+        is_hosted_only = "on storage.objects" in script or "auth.users" in script
         url = supabase.admin_database_url if is_hosted_only else supabase.database_url
         with psycopg.connect(url, autocommit=True) as connection:
             cursor = connection.execute(script.encode())
