@@ -26,6 +26,7 @@ HEAVY = (
     "numpy",
     "onnxruntime",
     "openai",
+    "prometheus_client",
     "pypdfium2",
     "rapidocr",
     "realtime",
@@ -107,6 +108,12 @@ print(json.dumps([sorted(set({HEAVY!r}) & set(sys.modules)), len(made)]))
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert json.loads(run.stdout) == [[], 0]
+
+
+def test_a_tick_loads_nothing_of_the_jobs_api() -> None:
+    program = "import sys, functions.main; print([name for name in sys.modules if 'functions.admin' in name])"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert run.stdout.strip() == "[]"
 
 
 def test_supabase_is_a_folder_without_an_init_file_or_it_would_hide_the_package() -> None:
