@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import httpx
@@ -14,14 +15,23 @@ from functions.auth import RUNNER_HEADER
 from functions.settings import Settings
 from functions.this_machine import is_on_this_machine
 
+_AT_ONCE = 2  # each holds a thread of this process for as long as the worker works
 _TIMEOUT_SECONDS = 55.0  # what the schedule gives a tick, too
+
+
+_running = threading.BoundedSemaphore(_AT_ONCE)
 
 
 def tick(call: Call, *, body: Tick) -> object:
     endpoint, headers = _where(call.desk.settings)
     wanted = body.model_dump(exclude_none=True)
-    call.change("tick", wanted, dry_run=False)
-    report = _call(endpoint, headers, wanted)
+    if not _running.acquire(blocking=False):
+        raise Refusal(409, "conflict", f"{_AT_ONCE} such calls are under way here; wait for one to end")
+    try:
+        call.change("tick", wanted, dry_run=False)
+        report = _call(endpoint, headers, wanted)
+    finally:
+        _running.release()
     call.desk.overviews.forget()
     return report
 

@@ -100,11 +100,15 @@ def _responses(route: Route) -> dict[str, Any]:
     if route.body is not None:
         statuses.add(413)
     responses: dict[str, Any] = {"200": {"description": route.summary, "content": content}}
+    refusal: dict[str, Any] = _reference(Error)
     for status in sorted(statuses):
         responses[str(status)] = {
             "description": _MEANINGS[status],
-            "content": {"application/json": {"schema": _reference(Error)}},
+            "content": {"application/json": {"schema": refusal}},
         }
+    if route.answers_503:
+        either = {"anyOf": [refusal, _reference(route.answers_503)]}
+        responses["503"]["content"] = {"application/json": {"schema": either}}
     return responses
 
 

@@ -42,6 +42,7 @@ class Route:
     body: type[BaseModel] | None = None
     is_open: bool = False  # to everybody: it tells nothing that is not public
     open_with: str | None = None  # or only with this key in its query
+    answers_503: type[BaseModel] | None = None  # besides the error, where that status is an answer, too
     refuses: tuple[int, ...] = ()  # statuses besides those that every route has
 
     @property
@@ -59,7 +60,7 @@ class Route:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/health", reads.health, "How the queue is, and what needs a person", gives.Health | gives.Alive,
-          query=takes.HealthQuery, open_with="live"),
+          query=takes.HealthQuery, open_with="live", answers_503=gives.Health),
     Route("GET", "/metrics", reads.metrics, "The same as numbers, for Prometheus", "text/plain"),
     Route("GET", "/overview", reads.overview, "Everything that the dashboard's first page shows",
           rows.QueueOverview, query=takes.OverviewQuery),

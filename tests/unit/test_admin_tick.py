@@ -58,6 +58,22 @@ def test_a_worker_in_trouble_is_told_with_the_remedy(
     assert "10.1.2.3" not in response.text
 
 
+def test_those_who_wait_for_the_worker_never_take_all_threads(
+    api: Api, worker: respx.Route, http: respx.MockRouter
+) -> None:
+    within: list[tuple[int, str, str | None]] = []
+
+    def tick_again(_: httpx.Request) -> httpx.Response:
+        response = api.post("/tick")
+        within.append(error_of(response) if response.status_code != 200 else (200, "", None))
+        return httpx.Response(200, json=REPORT)
+
+    worker.mock(side_effect=tick_again)
+    assert api.post("/tick").status_code == 200
+    assert within == [(409, "conflict", None), (200, "", None)]
+    assert api.post("/tick").status_code == 200
+
+
 def test_without_an_endpoint_there_is_nothing_to_call(api: Api) -> None:
     response = api.post("/tick")
     assert error_of(response) == (409, "not_configured", None)

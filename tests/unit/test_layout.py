@@ -112,7 +112,9 @@ print(json.dumps([sorted(set({HEAVY!r}) & set(sys.modules)), len(made)]))
 
 def test_a_tick_loads_nothing_of_the_jobs_api() -> None:
     program = "import sys, functions.main; print([name for name in sys.modules if 'functions.admin' in name])"
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert run.stdout.strip() == "[]"
 
 
