@@ -11,7 +11,7 @@ set -Eeuo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-debian_packages=(debootstrap postgresql-15 postgresql-15-cron postgresql-15-pgtap postgresql-plpython3-15)
+debian_packages=(chromium debootstrap postgresql-15 postgresql-15-cron postgresql-15-pgtap postgresql-plpython3-15)
 legs=(wheel debian)
 if [[ ${1:-} == --leg ]]; then
   [[ ${2:-} == wheel || ${2:-} == debian ]] || give_up "--leg takes wheel or debian, not '${2:-}'"

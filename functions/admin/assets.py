@@ -1,8 +1,8 @@
 """The dashboard's files, as the jobs API serves them: the page, what it loads, and the header that fences it in.
 
-Everything comes from `functions/dashboard/`, and nothing from anywhere else: the page runs no script but these, and talks
-to nobody but this function and the project's Auth. Open to all, since nothing in these files is secret; what they show
-is fetched with the token of whoever signed in.
+Everything comes from `functions/dashboard/`, and nothing from anywhere else: the page runs no script but these,
+and talks to nobody but this function and the project's Auth. Open to all, since nothing in these files is secret;
+what they show is fetched with the token of whoever signed in.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def asset(name: str, settings: Settings | None = None) -> flask.Response | None:
     response = _response(found, flask.request)
     response.headers["Cache-Control"] = "no-cache"  # kept, and asked for again: a deployment shows at once
     response.set_etag(found.etag, weak=True)  # the same for either encoding
-    return response.make_conditional(flask.request)
+    response.make_conditional(flask.request)
+    return response
 
 
 @functools.cache
@@ -127,7 +128,7 @@ def _config(settings: Settings) -> flask.Response:
 
 
 def _response(found: Asset, request: flask.Request) -> flask.Response:
-    smaller = bool(found.compressed) and "gzip" in request.accept_encodings
+    smaller = bool(found.compressed) and request.accept_encodings["gzip"] > 0
     response = flask.Response(found.compressed if smaller else found.content, content_type=found.kind)
     if smaller:
         response.headers["Content-Encoding"] = "gzip"

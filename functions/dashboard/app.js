@@ -124,7 +124,7 @@ export class App {
   }
 
   dialogClosed(name, id) {
-    if (this.dialogs[name]?.id !== id) return;
+    if (this.dialogs[name]?.id !== id || !this.poll.running) return; // not by hand: the address keeps it
     this.dialogs[name] = null;
     if (route().params[name] === id) adjust({ [name]: null });
   }

@@ -1,4 +1,4 @@
-"""Debian's Chromium, and a page in it that tells what no page may do: errors, dialogs, refused content, foreign addresses."""
+"""Debian's Chromium, and a page in it that tells what no page may do: errors, dialogs, calls to anybody else."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+PATIENCE_MS = 20_000  # two cores, and perhaps the other leg on them
 SCREENSHOTS = Path(__file__).parents[3] / ".local" / "screenshots"
 # A refused sign-in is a 400 that the browser itself writes about; what the page does with it is tested by itself.
-REFUSED_BY_THE_SERVER = re.compile(r"Failed to load resource: (the server responded with a status of|net::ERR_)")
+REFUSED_BY_THE_SERVER = re.compile(
+    r"Failed to load resource: (the server responded with a status of|net::ERR_)"
+)
 TELL_VIOLATIONS = """
   document.addEventListener("securitypolicyviolation", (event) =>
     console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
@@ -77,7 +80,7 @@ def open_page(
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=colours, timezone_id="UTC", **options
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     context.add_init_script(TELL_VIOLATIONS)
     page = context.new_page()
     watched.watch(page)

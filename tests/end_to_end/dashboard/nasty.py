@@ -65,7 +65,7 @@ def detail(number: int) -> dict[str, Any]:
          "started_at": ago(440), "finished_at": ago(380), "worker_id": "6e7c7d6e-0000-4000-8000-000000000003"},
     ]  # fmt: skip
     return row | {
-        "payload": {"path": MARKUP, "nested": {"numbers": [1, 2.5, -3e9], "flag": True, "nothing": None}, "متن": SCRIPT},
+        "payload": {"path": MARKUP, "nested": {"numbers": [1, 2.5, -3e9], "flag": True, "no": None}, "متن": SCRIPT},
         "output": {"too_large": 183_422}, "public_error": "The file could not be read.", "idempotency_key": "k" * 64,
         "worker_id": None, "waiting_for": 0, "waits_for": row.get("waits_for"), "runs": runs,
         "parents": [{"id": 7999, "type": "analyze_file", "status": "done", "ref": MARKUP}],
@@ -91,7 +91,7 @@ def history(hours: int) -> dict[str, Any]:
                 "crashed": 3 if n == 40 else 0,
                 "p50_ms": None if quiet else round(420 + 160 * wave),
                 "p95_ms": None if quiet else round(1700 + 900 * wave),
-            }  # fmt: skip
+            }
         )
     return {"bucket_seconds": step, "buckets": buckets}
 
@@ -137,8 +137,8 @@ def overview(hours: int = 6) -> dict[str, Any]:
         ],
         "active": ACTIVE,
         "problems": [
-            {"condition": "failed", "text": "37 job(s) failed in the last 24 hours: 21 create_thumbnail, 13 create_cards, "
-             "3 analyze_file. See select * from public.jobs where status = 'failed'"},
+            {"condition": "failed", "text": "37 job(s) failed in the last 24 hours: 21 create_thumbnail, "
+             "13 create_cards, 3 analyze_file. See select * from public.jobs where status = 'failed'"},
             {"condition": "schedule", "text": f"schedule {MARKUP}: its last 3 runs failed"},
         ],
         "at": datetime.now(UTC).isoformat(),
@@ -192,7 +192,8 @@ OPERATIONS = [
         (f"user {MARKUP}@example.com (x)", "pause", None, {"parameters": {"reason": f"{SCRIPT} deploying"}}),
         ("runner secret", "retry_failed", None, {"parameters": {"type": "create_cards"},
                                                   "result": {"retried": 13, "skipped": 0, "left": 0}}),
-        ("cli ada@laptop", "cancel_jobs", None, {"parameters": {"org_id": LONG}, "result": {"cancelled": 4, "left": 0}}),
+        ("cli ada@laptop", "cancel_jobs", None, {"parameters": {"org_id": LONG},
+                                                 "result": {"cancelled": 4, "left": 0}}),
         (f"user {ARABIC}@example.com (y)", "tick", None, {}),
     ))
 ]  # fmt: skip

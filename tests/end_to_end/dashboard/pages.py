@@ -43,5 +43,7 @@ def last_link(mails: Path) -> str:
     return link
 
 
-def is_as_wide_as_the_screen(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+def fits(page: Page) -> bool:
+    """Whether neither the page nor a dialog has to be scrolled sideways."""
+    boxes = "[document.documentElement, ...document.querySelectorAll('dialog')]"
+    return bool(page.evaluate(f"{boxes}.every((box) => box.scrollWidth <= box.clientWidth)"))

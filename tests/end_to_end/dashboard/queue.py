@@ -24,27 +24,32 @@ class Queue:
         self._connection.execute("delete from public.operator_actions")
         self._connection.execute("select public.resume_processing()")
 
-    def enqueue(self, type: str = "create_cards", org_id: str = "acme", **values: Any) -> int:
-        element = {"type": type, "org_id": org_id, "unique_for": "unfinished", **values}
+    def enqueue(self, job_type: str = "create_cards", org_id: str = "acme", **values: Any) -> int:
+        element = {"type": job_type, "org_id": org_id, "unique_for": "unfinished", **values}
         element.setdefault("idempotency_key", str(self.value("select gen_random_uuid()")))
         answer = self.value("select public.enqueue_jobs(%s)", Jsonb([element]))
         return int(answer[0]["job_id"])
 
-    def claim(self, type: str) -> dict[str, Any]:
+    def claim(self, job_type: str) -> dict[str, Any]:
         worker = self.value("select gen_random_uuid()")
-        claimed = self.value("select public.claim_jobs(%s, 1, array[%s], 120)", worker, type)
+        claimed = self.value("select public.claim_jobs(%s, 1, array[%s], 120)", worker, job_type)
         return {"worker": worker, **claimed[0]}
 
     def report(self, claimed: dict[str, Any], progress: dict[str, Any]) -> None:
         lease = {"job_id": claimed["job_id"], "lease_token": claimed["lease_token"], "progress": progress}
         self.value("select public.extend_leases(%s, %s, 120)", claimed["worker"], Jsonb([lease]))
 
-    def fail(self, error: str = "the model is gone", type: str = "create_cards", **values: Any) -> int:
+    def fail(self, error: str = "the model is gone", job_type: str = "create_cards", **values: Any) -> int:
         """A dead letter, made as a worker makes one."""
-        job_id = self.enqueue(type, **values)
-        claimed = self.claim(type)
+        job_id = self.enqueue(job_type, **values)
+        claimed = self.claim(job_type)
         assert claimed["job_id"] == job_id
-        result = {"job_id": job_id, "lease_token": claimed["lease_token"], "outcome": "failed", "error": error}
+        result = {
+            "job_id": job_id,
+            "lease_token": claimed["lease_token"],
+            "outcome": "failed",
+            "error": error,
+        }
         (verdict,) = self.value("select public.resolve_jobs(%s, %s)", claimed["worker"], Jsonb([result]))
         assert verdict["verdict"] == "ok"
         return job_id

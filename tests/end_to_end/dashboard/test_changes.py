@@ -36,7 +36,9 @@ def test_pausing_asks_for_a_reason_and_everybody_sees_it_until_it_is_resumed(
         assert all(ADMIN_EMAIL in actor for actor, _ in queue.audit())
 
 
-def test_one_dead_letter_goes_back_to_the_queue(visit_real: OpenPage, jobs_api: JobsApi, queue: Queue) -> None:
+def test_one_dead_letter_goes_back_to_the_queue(
+    visit_real: OpenPage, jobs_api: JobsApi, queue: Queue
+) -> None:
     first, second = queue.fail(), queue.fail()
     with visit_real() as page:
         signed_in(page, jobs_api, "jobs?view=failed")
@@ -54,7 +56,7 @@ def test_the_filtered_dead_letters_are_retried_and_the_question_says_how_many(
 ) -> None:
     for number in range(3):
         queue.fail(org_id="acme", error=f"reason {number}")
-    other = queue.fail(type="analyze_file", org_id="other")
+    other = queue.fail(job_type="analyze_file", org_id="other")
     with visit_real() as page:
         signed_in(page, jobs_api, "jobs?view=failed")
         expect(page.locator("tbody tr")).to_have_count(4)
@@ -135,7 +137,9 @@ def test_what_the_queue_refuses_is_told_and_nothing_is_pretended(
         signed_in(page, jobs_api, f"jobs?view=failed&job={job_id}")
         retry = page.get_by_role("dialog").get_by_role("button", name=f"Retry job {job_id}")
         retry.wait_for()
-        queue.value("with gone as (delete from public.jobs where id = %s returning id) select id from gone", job_id)
+        queue.value(
+            "with gone as (delete from public.jobs where id = %s returning id) select id from gone", job_id
+        )
 
         retry.click()
 

@@ -20,7 +20,9 @@ def test_a_job_that_is_enqueued_shows_without_a_reload(
         queue.enqueue(org_id="a new organisation")
 
         expect(tile(page, "Queued")).to_have_text("1")
-        expect(page.get_by_role("table", name="Backlog by organisation")).to_contain_text("a new organisation")
+        expect(page.get_by_role("table", name="Backlog by organisation")).to_contain_text(
+            "a new organisation"
+        )
         expect(page.locator(".tile.first")).not_to_contain_text("Nothing due")
 
 

@@ -69,9 +69,7 @@ def test_a_link_from_a_mail_opens_it_signed_in_and_leaves_no_token_in_the_addres
         assert "token" not in page.evaluate("history.state + location.href")
 
 
-def test_a_link_that_was_used_before_says_so(
-    visit_real: OpenPage, jobs_api: JobsApi, mails: Path
-) -> None:
+def test_a_link_that_was_used_before_says_so(visit_real: OpenPage, jobs_api: JobsApi, mails: Path) -> None:
     with visit_real() as page:
         page.goto(f"{jobs_api.url}/dashboard")
         page.get_by_role("button", name="Send me a link").click()
