@@ -6,6 +6,8 @@ import { icon } from "./icons.js";
 
 const MOST_KEPT = 200;
 const AT_ONCE = 4;
+const TRIES = 3;
+const BETWEEN_TRIES_MS = 2000;
 
 const known = new Map(); // "file/size" → the address of a blob, or null where there is none
 const queue = [];
@@ -36,7 +38,7 @@ function watch(box, key, picture, description) {
   const near = new IntersectionObserver((entries) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     near.disconnect();
-    queue.push({ box, key, picture, description });
+    queue.push({ box, key, picture, description, tried: 0 });
     next();
   });
   near.observe(box);
@@ -44,17 +46,25 @@ function watch(box, key, picture, description) {
 
 async function next() {
   if (busy >= AT_ONCE || queue.length === 0) return;
-  const { box, key, picture, description } = queue.shift();
+  const wanted = queue.shift();
+  const { box, key, picture, description } = wanted;
   busy += 1;
   try {
     if (!known.has(key)) keep(key, URL.createObjectURL(await fetched(picture)));
     place(box, known.get(key), description);
-  } catch {
-    box.classList.add("is-missing"); // the pictogram stays; the list's own problems are told elsewhere
+  } catch (problem) {
+    // The pictogram stays; what is wrong with the API is told elsewhere.
+    if (problem.status !== 404 && wanted.tried + 1 < TRIES) setTimeout(() => again(wanted), BETWEEN_TRIES_MS);
   } finally {
     busy -= 1;
     next();
   }
+}
+
+function again(wanted) {
+  if (!wanted.box.isConnected) return;
+  queue.push({ ...wanted, tried: wanted.tried + 1 });
+  next();
 }
 
 async function fetched({ id, size }) {

@@ -6,6 +6,7 @@ The page and its headers are the real ones; what it is told is fixture data, and
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 import threading
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import flask
+from PIL import Image, ImageOps
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from functions.admin import assets
@@ -176,7 +178,7 @@ def _add_reads(application: flask.Flask, stand_in: JobsApiStandIn) -> None:
 
     @application.get("/files/<int:number>/thumbnails/<int:size>")
     def thumbnail(number: int, size: int) -> Any:
-        return flask.Response(_picture(number, size), mimetype="image/webp")
+        return flask.Response(_picture(size), mimetype="image/webp")
 
     @application.get("/operations")
     def operations() -> Any:
@@ -203,15 +205,13 @@ def _add_changes(application: flask.Flask, stand_in: JobsApiStandIn) -> None:
         return {"status": "ok"}
 
 
-def _picture(number: int, size: int) -> bytes:
-    from PIL import Image, ImageDraw  # noqa: PLC0415 - only needed for these
-
-    picture = Image.new("RGB", (size, size * 3 // 4), (30 + 40 * number % 200, 90, 140))
-    drawing = ImageDraw.Draw(picture)
-    for n in range(6):
-        drawing.ellipse(
-            (n * size // 8, size // 3, n * size // 8 + size // 3, size // 3 * 2), outline=(230, 240, 250)
-        )
+@functools.cache
+def _picture(size: int) -> bytes:
     held = io.BytesIO()
-    picture.save(held, "WEBP")
+    picture = Image.linear_gradient("L").resize((size, size * 3 // 4))
+    ImageOps.colorize(picture, "#123a4f", "#9bd3c0").save(held, "WEBP")
     return held.getvalue()
+
+
+for _size in (256, 1024):  # here, and not in threads that Pillow would have to share its first steps with
+    _picture(_size)

@@ -116,7 +116,7 @@ def test_every_control_has_a_name_and_every_text_enough_contrast(
                 "audit",
             ):
                 go_to(page, view)
-                page.locator(".skeleton").wait_for(state="detached")
+                expect(page.locator(".skeleton")).to_have_count(0)
                 assert page.evaluate(nameless) == [], view
                 assert page.evaluate(TOO_PALE) == [], (view, colours)
 
@@ -141,7 +141,8 @@ TOO_PALE = """() => {
     const grounds = [];
     for (let e = element; e; e = e.parentElement) grounds.unshift(getComputedStyle(e).backgroundColor);
     const ground = paint(grounds);
-    const [high, low] = [light(paint([...grounds, getComputedStyle(element).color])), light(ground)].sort((a, b) => b - a);
+    const ink = paint([...grounds, getComputedStyle(element).color]);
+    const [high, low] = [light(ink), light(ground)].sort((a, b) => b - a);
     const ratio = (high + 0.05) / (low + 0.05);
     if (ratio < 4.5) pale.push(`${ratio.toFixed(2)} ${element.className} ${element.textContent.slice(0, 30)}`);
   }

@@ -216,7 +216,7 @@ def test_every_view_fits_the_screen_in_either_colour(
             ("files", "files"), ("file", "files?file=2"), ("audit", "audit"),
         ):  # fmt: skip
             go_to(page, view)
-            page.locator(".skeleton").wait_for(state="detached")
+            expect(page.locator(".skeleton")).to_have_count(0)
             page.wait_for_load_state("networkidle")
             keep_screenshot(page, f"{name}-{device}-{colours}", whole=not page.locator("dialog").count())
             assert fits(page), view
