@@ -10,6 +10,8 @@
 --   delay_ms    pause between jobs; above 0 they run one by one
 --   workers     more than 1 makes further schedules (…-2, …-3) that call only when the backlog needs them
 -- A second environment is a second call with its own job_name, endpoint_secret and runner_secret.
+-- From a shell, with the function's address: crontick connect --url https://… does all of it, and crontick doctor looks
+-- at every link.
 -- No secret stands here: a schedule's command can be read by everybody who may read cron.job.
 
 create extension if not exists pg_cron;

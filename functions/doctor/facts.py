@@ -1,36 +1,48 @@
-"""What `inspect_project()` and `worker_answers()` tell, typed. Any fact may be unknown; asking for it then says why."""
+"""What `inspect_project()` tells, typed. Any fact may be unknown; asking for it then says why."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 
 from functions.doctor.findings import Unknown
+from functions.redact import named_problems
 
 T = TypeVar("T")
 
+_COUNTED = 1000  # as in inspect_queue
 
-class _Row(BaseModel):
+
+class Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Fact(_Row, Generic[T]):
+class Fact(Row, Generic[T]):
     """A value, or why there is none."""
 
     value: T | None = None
     unknown: str = "this database does not tell it; are its migrations those of this version?"
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _value_or_reason(cls, said: Any) -> Any:
-        if isinstance(said, Fact):
-            return said
+    def _value_or_reason(cls, said: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(said, cls) or said is None or said == {}:  # the latter is what Fact() is made from
+            return read({})
         if isinstance(said, dict) and "unknown" in said:
-            return {"unknown": str(said["unknown"])}
-        is_absent = said is None or said == {}  # the latter is what Fact() itself is made from
-        return {} if is_absent else {"value": said}
+            return read({"unknown": str(said["unknown"])})
+        try:
+            return read({"value": said})
+        except ValidationError as error:
+            return read({"unknown": f"it is told in another version's words: {named_problems(error)}"})
 
     def get(self) -> T:
         """The value. Raises `Unknown` with the reason."""
@@ -39,7 +51,7 @@ class Fact(_Row, Generic[T]):
         return self.value
 
 
-class Database(_Row):
+class Database(Row):
     name: str
     version: str
     replica: bool
@@ -49,25 +61,25 @@ class Database(_Row):
     max_connections: int
 
 
-class Caller(_Row):
+class Caller(Row):
     role: str | None
     statement_timeout_ms: int
 
 
-class Extension(_Row):
+class Extension(Row):
     name: str
     version: str
     schema_name: str = Field(alias="schema")
 
 
-class Function(_Row):
+class Function(Row):
     name: str
     anon: bool
     authenticated: bool
     service_role: bool
 
 
-class Table(_Row):
+class Table(Row):
     name: str
     row_security: bool
     anon: bool
@@ -75,13 +87,13 @@ class Table(_Row):
     service_role: bool
 
 
-class Trigger(_Row):
+class Trigger(Row):
     name: str
     enabled: bool
     definition: str
 
 
-class QueueSettings(_Row):
+class QueueSettings(Row):
     processing_enabled: bool
     paused_reason: str | None
     paused_seconds: int | None
@@ -89,20 +101,20 @@ class QueueSettings(_Row):
     http_timeout_ms: int
 
 
-class Scheduler(_Row):
+class Scheduler(Row):
     processes: int
     visible: bool
     runs_in: str | None
     details_bytes: int | None
 
 
-class Run(_Row):
+class Run(Row):
     status: str | None
     message: str | None
     seconds_ago: int | None
 
 
-class Schedule(_Row):
+class Schedule(Row):
     """A row of cron.job. `kind`: tick, maintenance, or other (whose only fault is that it shows a secret)."""
 
     jobid: int
@@ -122,7 +134,7 @@ class Schedule(_Row):
         return self.name or f"number {self.jobid}"
 
 
-class Secret(_Row):
+class Secret(Row):
     """A secret of Vault by its looks."""
 
     name: str
@@ -134,17 +146,17 @@ class Secret(_Row):
     is_api_key: bool
 
 
-class WorkerSecrets(_Row):
+class WorkerSecrets(Row):
     endpoint: Secret
     secret: Secret
 
 
-class Secrets(_Row):
+class Secrets(Row):
     workers: list[WorkerSecrets]
     alert_webhook: Secret
 
 
-class Route(_Row):
+class Route(Row):
     name: str
     bucket: str
     active: bool
@@ -153,35 +165,41 @@ class Route(_Row):
     types: list[str]
 
 
-class Bucket(_Row):
+class Bucket(Row):
     id: str
     public: bool | None
     file_size_limit: int | None
     allowed_mime_types: list[str] | None
 
 
-class Due(_Row):
+class Due(Row):
+    """Due jobs of a type, counted no further than about a thousand."""
+
     type: str
     jobs: int
     oldest_seconds: int
 
+    @property
+    def counted(self) -> str:
+        return f"{self.jobs} job(s)" if self.jobs < _COUNTED else f"at least {_COUNTED} jobs"
 
-class Expired(_Row):
+
+class Expired(Row):
     jobs: int
     oldest_seconds: int | None
 
 
-class Ended(_Row):
+class Ended(Row):
     done: int
     failed: int
 
 
-class IngestFailures(_Row):
+class IngestFailures(Row):
     uploads: int
     error: str | None
 
 
-class Queue(_Row):
+class Queue(Row):
     due: list[Due]
     expired: Expired
     ended: Ended
@@ -189,7 +207,7 @@ class Queue(_Row):
     ingest_failures: IngestFailures
 
 
-class Snapshot(_Row):
+class Snapshot(Row):
     pid: int
     seconds: int
     application: str | None
@@ -197,14 +215,14 @@ class Snapshot(_Row):
     state: str | None
 
 
-class Bloat(_Row):
+class Bloat(Row):
     table: str
     live: int
     dead: int
     bytes: int
 
 
-class Facts(_Row):
+class Facts(Row):
     """All facts of one call. `now` is the database's clock."""
 
     now: datetime
@@ -225,28 +243,3 @@ class Facts(_Row):
     queue: Fact[Queue] = Fact()
     snapshots: Fact[list[Snapshot]] = Fact()
     bloat: Fact[list[Bloat]] = Fact()
-
-
-class Ping(_Row):
-    """What the worker says of itself."""
-
-    version: str
-    time: datetime
-    budget_seconds: float
-    lease_seconds: int | None = None
-    job_types: list[str]
-    unusable: list[str] = []
-    backend: str
-    project: str | None = None
-
-
-class WorkerAnswer(_Row):
-    """What came of the database's call to the worker: `answer` is None unless a worker of ours gave it."""
-
-    ok: bool
-    status: int | None
-    seconds: float
-    error: str | None
-    host: str | None
-    answer: Ping | None
-    at: datetime

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import httpx
+from pydantic import ValidationError
 from storage3.exceptions import StorageApiError
 
-from functions.doctor.facts import Facts, Secret, WorkerAnswer
+from functions.doctor.answers import WorkerAnswer
+from functions.doctor.facts import Facts, Secret
 from functions.doctor.findings import Unknown
-from functions.errors import CrontickError, RequestRefused
+from functions.errors import AnswerUnknown, CrontickError, RequestRefused
 from functions.job_queue import JobQueue
 from functions.queue_answers import UNKNOWN_FUNCTION
 from functions.redact import message_of, redact
@@ -70,9 +72,7 @@ def look(
         storage_problem = _storage_problem(client)
         asked_at, started = now(), time.monotonic()
         try:
-            facts = Facts.model_validate(
-                queue.inspect_project(snapshot_seconds=snapshot_seconds, time_left=_within(patience))
-            )
+            facts = _facts(queue, snapshot_seconds, patience)
         except CrontickError as error:
             return Seen(
                 settings,
@@ -94,6 +94,16 @@ def look(
             workers=_workers(queue, facts, patience),
             storage_problem=storage_problem,
         )
+
+
+def _facts(queue: JobQueue, snapshot_seconds: int, patience: float) -> Facts:
+    said = queue.inspect_project(snapshot_seconds=snapshot_seconds, time_left=_within(patience))
+    try:
+        return Facts.model_validate(said)
+    except ValidationError as error:
+        raise AnswerUnknown(
+            f"inspect_project answered in another version's words: {message_of(error)}"
+        ) from error
 
 
 def _within(seconds: float) -> TimeLeft:

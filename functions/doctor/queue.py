@@ -40,7 +40,7 @@ def _late(seen: Seen) -> Iterator[Verdict]:
             "If the links above are whole: more workers, crontick connect --url https://<your function> --workers 4",
         )
     else:
-        yield ok(f"{sum(one.jobs for one in due)} job(s) due")
+        yield ok(", ".join(f"{one.counted} of {one.type}" for one in due) or "none")
 
 
 def _leases(seen: Seen) -> Iterator[Verdict]:

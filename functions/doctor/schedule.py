@@ -49,7 +49,8 @@ def _tick_scheduled(seen: Seen) -> Iterator[Verdict]:
         yield broken("no tick is scheduled: nobody calls the worker", _CONNECT)
     for one in ticks:
         if not one.active:
-            yield broken(
+            others = any(other.active for other in ticks)
+            yield (warning if others else broken)(
                 f"the schedule {one.label} is switched off",
                 f"select cron.alter_job({one.jobid}, active := true);",
             )

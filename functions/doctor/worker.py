@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
-from functions.doctor.facts import Ping, WorkerAnswer
+from functions.doctor.answers import Ping, WorkerAnswer
 from functions.doctor.findings import Check, Verdict, broken, note, ok, warning
 from functions.doctor.look import Seen, WorkerSeen
 from functions.doctor.vault import LOCAL_HOSTS, connect_again, store, workers
@@ -146,7 +146,7 @@ def _job_types(seen: Seen) -> Iterator[Verdict]:
     for due in facts.queue.get().due:
         if due.type not in handled and due.type not in wanted:
             yield warning(
-                f"{due.jobs} job(s) of the type {due.type} are due, and no worker has a handler for it",
+                f"{due.counted} of the type {due.type} are due, and no worker has a handler for it",
                 f"Add handlers/{due.type}.py and deploy, or cancel them.",
             )
     if wanted.keys() <= handled:

@@ -78,6 +78,7 @@ def test_connect_makes_what_is_missing_and_a_second_time_nothing(
     }
     assert json.loads(first.stdout)["doctor"]["ok"] is True
     assert set(steps(again).values()) == {"unchanged"}
+    assert patient.function.runner_secret not in first.output + again.output
     (tick,) = patient.project.rows("select command from cron.job where jobname = 'process-flashcard-jobs'")
     assert "batch_size => 7" in tick["command"]
 

@@ -89,7 +89,12 @@ def ping(**changed: Any) -> dict[str, Any]:
         ({"budget_seconds": 60}, "time limits", "broken", "works up to 60 s"),
         ({"lease_seconds": 50}, "time limits", "warning", "leases end after 50 s"),
         ({"project": None}, "project", "broken", "has no SUPABASE_URL"),
-        ({"time": (datetime.now(UTC) - timedelta(hours=1)).isoformat()}, "clock of the worker", "warning", "is 36"),
+        (
+            {"time": (datetime.now(UTC) - timedelta(hours=1)).isoformat()},
+            "clock of the worker",
+            "warning",
+            "is 36",
+        ),
         ({"job_types": ["analyze_file", "create_cards"]}, "job types", "broken", "create_thumbnail"),
     ],
     ids=str,
