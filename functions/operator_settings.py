@@ -33,6 +33,12 @@ class OperatorSettings(BaseModel):
     health_check_port: int = Field(
         3001, ge=1, le=65_535, description="Port on which crontick run answers GET /health"
     )
+    notify_socket: str | None = Field(
+        None, description="Set by systemd: where crontick run says that it is ready"
+    )
+    watchdog_usec: int | None = Field(
+        None, ge=1, description="Set by systemd: how often crontick run has to say that it is alive"
+    )
     sentry_dsn: SecretStr | None = Field(None, description="Where failures are reported (extra sentry)")
     otel_exporter_otlp_endpoint: str | None = Field(
         None, description="Where traces are sent: an OTLP endpoint over HTTP (extra otel)"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable
 
 from functions import log
+from functions.clock import Item, SystemClock
 from functions.errors import QueueUnavailable
 from functions.tick_report import TickReport
 
@@ -22,8 +24,12 @@ def poll_forever(
     interval_ms: int,
     stop: threading.Event,
     sleep: Callable[[float], None] = time.sleep,
+    alive: Callable[[], None] = lambda: None,
 ) -> None:
-    """Runs ticks until `stop` is set, pausing when one found nothing, longer while the database is down."""
+    """Runs ticks until `stop` is set, pausing when one found nothing, longer while the database is down.
+
+    `alive` is called every moment of a pause.
+    """
     interval = pause = interval_ms / 1000
     while not stop.is_set():
         try:
@@ -34,11 +40,25 @@ def poll_forever(
             found = False
             pause = min(pause * 2, max(_LONGEST_PAUSE_SECONDS, interval))
         if not found:
-            _pause(pause, stop, sleep)
+            _pause(pause, stop, sleep, alive)
 
 
-def _pause(seconds: float, stop: threading.Event, sleep: Callable[[float], None]) -> None:
+class PollersClock(SystemClock):
+    """Says that the tick is alive whenever it waits, which it does at least five times a second."""
+
+    def __init__(self, alive: Callable[[], None]) -> None:
+        self._alive = alive
+
+    def wait(self, inbox: queue.SimpleQueue[Item], seconds: float) -> list[Item]:
+        self._alive()
+        return super().wait(inbox, seconds)
+
+
+def _pause(
+    seconds: float, stop: threading.Event, sleep: Callable[[float], None], alive: Callable[[], None]
+) -> None:
     """In slices, asking the event and never waiting for it: a signal handler may set it at any moment."""
     while seconds > 0 and not stop.is_set():
+        alive()
         sleep(min(seconds, _SLICE_SECONDS))
         seconds -= _SLICE_SECONDS

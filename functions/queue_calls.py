@@ -29,6 +29,7 @@ class QueueCalls:
     ) -> None:
         self._client = client
         self._sleep = sleep
+        self.unreachable_since: float | None = None  # monotonic seconds; None while the database answers
         self._patience_seconds = patience_seconds  # for calls that are given no time of their own
 
     def _send(self, function: str, parameters: dict[str, Any]) -> Any:
@@ -73,4 +74,10 @@ class QueueCalls:
             with self._client.within(left()):
                 return send(is_repetition)
 
-        return repeated(send_in_time, time_left=left, sleep=self._sleep, is_worth_it=is_worth_it)
+        try:
+            answer = repeated(send_in_time, time_left=left, sleep=self._sleep, is_worth_it=is_worth_it)
+        except QueueUnavailable:
+            self.unreachable_since = self.unreachable_since or time.monotonic()
+            raise
+        self.unreachable_since = None
+        return answer

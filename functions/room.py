@@ -28,6 +28,11 @@ class Room:
         """Whether nobody else may start, so that claiming more would be in vain."""
         return self._kept_for is not None
 
+    @property
+    def inside(self) -> int:
+        """How many jobs run here."""
+        return self._inside
+
     def enter(self, who: object, *, alone: bool) -> bool:
         """Lets a job of `who` in if it may start now; after this, see to it that it leaves.
 

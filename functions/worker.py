@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from functions import log
-from functions.clock import SystemClock
+from functions.clock import Clock, SystemClock
 from functions.errors import ConfigurationError
 from functions.job_queue import JobQueue
 from functions.object_store import ObjectStore
@@ -29,14 +29,16 @@ _MEGABYTE = 1024 * 1024  # as the limits per kind count
 class Worker:
     """One process's share of the work; several ticks may run in it at once. Close it when it ends."""
 
-    def __init__(self, settings: Settings, observer: Observer = NOBODY) -> None:
+    def __init__(
+        self, settings: Settings, observer: Observer = NOBODY, *, clock: Clock | None = None
+    ) -> None:
         """The `observer` is told how it goes; `functions.reports` makes the one that the settings ask for."""
         hide_from_own_user()
         self._observer = observer
         self._settings = settings
         self._client = SupabaseClient.from_settings(settings)
         self.sandbox = Sandbox(allowed_prefixes=_decoder_packages(settings))
-        self._clock = SystemClock()
+        self._clock = clock or SystemClock()
         self.queue = JobQueue(self._client)
         registry = Registry(more=settings.handler_modules())
         for problem in registry.problems():

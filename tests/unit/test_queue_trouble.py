@@ -201,3 +201,22 @@ def test_a_header_that_http_does_not_know_is_not_quoted_either(
         claim(queue)
     assert "hidden" not in str(caught.value)
     assert route.call_count == 1
+
+
+def test_it_is_known_since_when_the_database_has_not_answered(
+    rest: respx.MockRouter, queue: JobQueue
+) -> None:
+    route = rest.post(CLAIM)
+    route.side_effect = httpx.ConnectError("refused")
+    assert queue.unreachable_since is None
+    seen: set[float | None] = set()
+    for _ in range(2):
+        with pytest.raises(QueueUnavailable):
+            claim(queue)
+        seen.add(queue.unreachable_since)
+    assert len(seen) == 1, "the first failure counts"
+    assert None not in seen
+    route.side_effect = None
+    route.respond(json=[])
+    claim(queue)
+    assert queue.unreachable_since is None
