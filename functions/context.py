@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from functions import trace_context
 from functions.clock import Clock
 from functions.errors import LeaseLost
 from functions.kept_values import KeptValues
@@ -74,6 +75,15 @@ class JobContext:
         self._folder: Path | None = None
         self._files = 0
         self._kept: dict[tuple[str, str], Path] = {}  # read before the handler ran, and not asked for yet
+
+    @property
+    def trace_parent(self) -> str | None:
+        """The span of this job, where spans are made; else what enqueued it, else the tick's request."""
+        own = trace_context.parse_traceparent(self._job.trace_parent)
+        current = trace_context.current()
+        if own is None or (current and current.trace_id == own.trace_id):
+            return current.traceparent if current else None
+        return own.traceparent
 
     def seconds_left(self) -> float:
         self._check()

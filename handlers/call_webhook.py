@@ -4,7 +4,8 @@
       '{"url": "https://example.com/hooks/orders", "body": {"type": "order.paid", "data": {"order": 7}}}');
 
 WEBHOOK_URLS says what may be called, WEBHOOK_SECRET signs by the convention of standardwebhooks.com. A call may arrive
-twice: a worker can die before it hears the answer. The header webhook-id is the same then.
+twice: a worker can die before it hears the answer. The header webhook-id is the same then. A job of a trace says
+so in the header traceparent.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ def call_webhook(job: Job[Call], ctx: Context) -> Called:
     body = json.dumps(job.payload.body, ensure_ascii=False, separators=(",", ":"))
     secret = ctx.settings.webhook_secret.get_secret_value()
     headers = job.payload.headers | signed_headers(secret, f"job_{job.id}", datetime.now(UTC), body)
+    if ctx.trace_parent:
+        headers["traceparent"] = ctx.trace_parent
     seconds = ctx.seconds_left() - _SPARE_SECONDS
     if seconds < 1:
         raise Retry("there was too little time left for a call")

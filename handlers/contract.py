@@ -122,6 +122,11 @@ class Context(Protocol):
         """Whether a retry would make this job a dead letter: the time for second-best results."""
         ...
 
+    @property
+    def trace_parent(self) -> str | None:
+        """The W3C trace context of this job, to be sent as the header `traceparent` to whom it calls."""
+        ...
+
     def seconds_left(self) -> float:
         """Seconds until this job is stopped: its timeout or the tick's budget, whichever ends first."""
         ...

@@ -48,6 +48,7 @@ class FakeContext:
     decoder_calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     settings: HandlerSettings = field(default_factory=HandlerSettings)
     is_last_attempt: bool = False
+    trace_parent: str | None = None
     kept: dict[str, Any] = field(default_factory=dict)
 
     def seconds_left(self) -> float:

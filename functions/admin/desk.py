@@ -79,6 +79,8 @@ def the_desk() -> Desk:
         if not _made:
             log.configure()
             settings = load_settings()
-            log.configure(settings.log_level)
+            log.configure(
+                settings.log_level, project=settings.google_cloud_project, secrets=settings.secrets()
+            )
             _made.append(Desk(settings))
         return _made[0]

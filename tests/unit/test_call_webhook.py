@@ -93,6 +93,14 @@ def call(receiver: Receiver, url: str | None = None, **payload: Any) -> Called:
     return answer
 
 
+def test_a_job_that_belongs_to_a_trace_says_so_to_the_receiver(receiver: Receiver) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    job = job_with("call_webhook", Call(url=receiver.url, body=BODY), job_id=17)
+    call_webhook(job, context(receiver.url, trace_parent=trace))
+    call_webhook(job, context(receiver.url))
+    assert [headers.get("traceparent") for _, headers, _ in receiver.got] == [trace, None]
+
+
 @contextmanager
 def outcome(kind: type[Outcome], match: str) -> Iterator[pytest.ExceptionInfo[Any]]:
     """Exactly this outcome, with a reason that quotes nothing of what was sent or answered."""

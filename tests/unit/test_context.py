@@ -12,6 +12,7 @@ import pytest
 import respx
 from pydantic import BaseModel
 
+from functions import trace_context
 from functions.context import JobContext
 from functions.errors import LeaseLost
 from functions.object_store import ObjectStore
@@ -306,3 +307,27 @@ def test_an_abandoned_job_hears_of_it_at_its_next_call(call: Any) -> None:
     context.abandon("it was cancelled")
     with pytest.raises(LeaseLost, match="it was cancelled"):
         call(context)
+
+
+ENQUEUED = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+INSIDE = "00-4bf92f3577b34da6a3ce929d0e0e4736-1111111111111111-01"  # a span of the same trace
+REQUEST = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize(
+    ("enqueued", "current", "expected"),
+    [
+        (None, None, None),
+        (ENQUEUED, None, ENQUEUED),
+        (None, REQUEST, REQUEST),
+        (ENQUEUED, REQUEST, ENQUEUED),
+        (ENQUEUED, INSIDE, INSIDE),
+        ("nonsense", REQUEST, REQUEST),
+    ],
+)
+def test_the_trace_of_a_job_is_its_own_span_or_what_enqueued_it_or_the_ticks_request(
+    enqueued: str | None, current: str | None, expected: str | None
+) -> None:
+    job = claimed(trace_parent=enqueued)
+    with trace_context.belonging_to(trace_context.parse_traceparent(current)):
+        assert context_for(job).trace_parent == expected

@@ -23,6 +23,7 @@ from functions.queue_rows import NewJob
 from functions.tick_options import TickOptions
 from functions.tick_report import JobReport, TickReport
 from functions.worker import Worker
+from tests.unit.receivers import receiver
 
 SOURCE = Path(__file__).parents[2] / "functions/main.py"
 SECRET = {"Authorization": "Bearer the-secret"}
@@ -229,6 +230,42 @@ def test_what_goes_wrong_is_an_answer_and_one_log_line(
     assert (response.status_code, response.json) == (status, {"status": "error", "error": text})
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["severity"] == "ERROR"
+
+
+def test_a_log_line_belongs_to_the_trace_of_its_request(
+    http: Client, ticks: Ticks, environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment.setenv("GOOGLE_CLOUD_PROJECT", "my-project")
+    ticks.answer = QueueUnavailable("the database is down")
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    assert post(http, traceparent=f"00-{trace}-b7ad6b7169203331-01").status_code == 503
+    assert post(http, **{"X-Cloud-Trace-Context": f"{trace}/10;o=1"}).status_code == 503
+    assert post(http).status_code == 503
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    name = f"projects/my-project/traces/{trace}"
+    assert [line.get("logging.googleapis.com/trace") for line in lines] == [name, name, None]
+
+
+@pytest.mark.parametrize("error", [ConfigurationError("SUPABASE_URL is not set"), ValueError("internals")])
+def test_trouble_of_the_function_itself_is_reported_before_the_answer(
+    error: Exception, http: Client, ticks: Ticks, environment: pytest.MonkeyPatch
+) -> None:
+    ticks.answer = error
+    with receiver() as to:
+        environment.setenv("SENTRY_DSN", to.dsn)
+        assert post(http).status_code == 500
+        (event,) = to.sentry_events()
+        sys.modules["main"]._observer().close()
+    assert event["level"] == "error"
+    assert event["exception"]["values"][0]["value"] == str(error)
+
+
+def test_a_secret_of_the_settings_is_in_no_line(
+    http: Client, ticks: Ticks, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ticks.answer = QueueUnavailable("somebody sent the-secret here")
+    post(http)
+    assert "somebody sent ... here" in capsys.readouterr().out
 
 
 def test_a_job_in_the_body_is_run_where_the_backend_is_cron(

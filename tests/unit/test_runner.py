@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import traceback
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -220,3 +221,23 @@ def test_an_attempt_that_was_given_up_ends_at_its_next_call_of_the_context() -> 
 
     attempt = attempt_at(claimed(), handler_of(hang))
     assert attempt.run().outcome == "release"
+
+
+def test_an_exception_is_kept_for_observers_without_what_the_handler_had_in_memory() -> None:
+    def fail(*_: Any) -> Output:
+        content = b"x" * 100
+        try:
+            raise LookupError("first")
+        except LookupError as error:
+            raise ValueError(len(content)) from error
+
+    result = run(handler_of(fail))
+    raised = result.raised
+    assert isinstance(raised, ValueError)
+    for error in (raised, raised.__cause__):
+        assert error is not None
+        frames = [
+            frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == "fail"
+        ]
+        assert [frame.f_locals for frame in frames] == [{}]
+    assert "raised" not in result.as_json()
