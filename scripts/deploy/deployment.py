@@ -107,23 +107,16 @@ class Deployment:
         self._accounts.plan_project_role(plan, builder, BUILDER_ROLES[self._options.kind])
         for service in self.services():
             self._accounts.plan_account(plan, service.name, f"runs {service.target}")
-            for variable in sorted({*self._secrets.versions, *self._planned_secrets()}):
+            for variable in sorted(self._secrets.in_use):
                 if self._uses(service, variable):
                     there = self._secrets.exists(variable)
                     secret = self.names.secret(variable)
                     self._accounts.plan_secret(plan, service.name, secret, exists=there)
 
-    def _planned_secrets(self) -> set[str]:
-        return {*self._values.secret, *self._secrets.made}
-
     def _plan_service(self, plan: Plan, service: Service, deployed: Deployed | None) -> None:
-        is_new_secret = any(
-            name not in self._secrets.versions
-            for name in self._planned_secrets()
-            if self._uses(service, name)
-        )
+        used = {name for name in self._secrets.in_use if self._uses(service, name)}
         endpoint_known = service.target == "cron_tick" or self.url(self.names.worker) is not None
-        if deployed and endpoint_known and not is_new_secret and not self._options.force:
+        if deployed and endpoint_known and self._secrets.are_known(used) and not self._options.force:
             arguments, _variables = self._arguments(service)
             if deployed.has(arguments):
                 plan.notes.append(f"{service.name} is up to date at {deployed.url}")
@@ -140,7 +133,7 @@ class Deployment:
         service.deploy(self._gcloud, arguments, variables)
 
     def _arguments(self, service: Service) -> tuple[list[str], dict[str, str]]:
-        secrets = {name: at for name, at in self._secrets.versions.items() if self._uses(service, name)}
+        secrets = {name: at for name, at in self._secrets.references.items() if self._uses(service, name)}
         variables = self._variables(service)
         return service.arguments(self.names, self._options, variables, secrets), variables
 

@@ -54,9 +54,9 @@ class Gcloud:
                 return None
             raise
 
-    def change(self, *arguments: str, stdin: str | None = None) -> None:
-        """Runs a command that changes something; its progress is shown. Raises GcloudError."""
-        self._run([*arguments, "--quiet", *self._where()], stdin=stdin)
+    def change(self, *arguments: str, stdin: str | None = None) -> str:
+        """Runs a command that changes something; what it prints. Raises GcloudError."""
+        return self._run([*arguments, "--quiet", *self._where()], stdin=stdin)
 
     def _where(self) -> list[str]:
         return [f"--project={self._project}"] if self._project else []

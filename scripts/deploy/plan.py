@@ -11,7 +11,7 @@ class Step:
     """One change: what it is in words, and what does it."""
 
     title: str
-    act: Callable[[], None]
+    act: Callable[[], object]
 
 
 @dataclass
@@ -21,5 +21,5 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, title: str, act: Callable[[], None]) -> None:
+    def add(self, title: str, act: Callable[[], object]) -> None:
         self.steps.append(Step(title, act))

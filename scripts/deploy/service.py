@@ -53,11 +53,11 @@ class Service:
         Landlock and namespaces, which keep decoders in, are missing or emulated in the first.
         """
         size = self.size
-        versions = [f"{name}={names.secret(name)}:{version}" for name, version in sorted(secrets.items())]
+        references = [f"{name}={reference}" for name, reference in sorted(secrets.items())]
         flags = [
             f"--region={names.region}",
             f"--service-account={names.account(self.name)}",
-            f"--set-secrets={','.join(versions)}",
+            f"--set-secrets={','.join(references)}",
             f"--timeout={size.timeout}",
             f"--concurrency={size.concurrency}",
             f"--max-instances={size.max_instances}",

@@ -6,7 +6,7 @@ import functools
 import hmac
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from getpass import getpass
 
 from scripts.deploy.errors import DeployError
@@ -25,7 +25,11 @@ def ask_on_terminal(variable: str) -> str | None:
 
 
 class StoredSecrets:
-    """`versions` maps each variable to the version in use, which is known once its steps were taken."""
+    """`references` maps each variable to `secret:version`, known once its steps were taken.
+
+    A secret of the tick with two versions enabled has two live values: the older one is the function's
+    ..._PREVIOUS, until somebody disables that version. So a rotation needs no value in two places.
+    """
 
     def __init__(
         self,
@@ -38,25 +42,28 @@ class StoredSecrets:
         self._gcloud, self._names, self._ask = gcloud, names, ask
         found = gcloud.look("secrets", "list") if known else []
         self._there = {secret["name"].rpartition("/")[2] for secret in found or []}
-        self.versions: dict[str, str] = {}
-        self.made: set[str] = set()
+        self.references: dict[str, str] = {}
+        self.in_use: set[str] = set()
 
     def exists(self, variable: str) -> bool:
         return self._names.secret(variable) in self._there
 
+    def are_known(self, variables: Iterable[str]) -> bool:
+        """Whether none of these waits for a step."""
+        return all(variable in self.references for variable in variables)
+
     def plan(self, plan: Plan, given: Mapping[str, str]) -> None:
         """Steps for what was given, and for what is needed but neither given nor stored."""
         wanted = {**given, **self._missing(given, plan)}
-        stored = {name for name in SECRETS if self.exists(name) and name not in wanted}
-        for variable in sorted({*wanted, *stored}):
+        stored = {name for name in SECRETS if self.exists(name) and not name.endswith(PREVIOUS)}
+        self.in_use = {*wanted, *stored}
+        for variable in sorted(self.in_use):
             secret = self._names.secret(variable)
-            if variable.endswith(PREVIOUS) and variable not in wanted:
-                plan.notes.append(f"{variable} is not given any more: the services will not get it")
-            elif variable not in wanted:
-                self.versions[variable] = self._newest(secret)
-                plan.notes.append(f"{variable} is not in the file: kept as stored ({secret})")
-            else:
+            if variable in wanted:
                 self._plan_one(plan, variable, secret, wanted[variable])
+            else:
+                plan.notes.append(f"{variable} is not in the file: kept as stored ({secret})")
+                self._refer(variable, secret, self._enabled(secret), plan)
 
     def _missing(self, given: Mapping[str, str], plan: Plan) -> dict[str, str]:
         def is_there(variables: tuple[str, ...]) -> bool:
@@ -81,36 +88,57 @@ class StoredSecrets:
 
     def _plan_one(self, plan: Plan, variable: str, secret: str, value: str) -> None:
         if not self.exists(variable):
-            self.made.add(variable)
-            title = f"create the secret {secret}"
-        else:
-            version = self._newest(secret)
-            if version != "0" and hmac.compare_digest(self._value(secret, version).encode(), value.encode()):
-                self.versions[variable] = version
-                return
-            title = f"add a version to the secret {secret}: its value changed"
-            plan.notes.append(
-                f"once the new version works: gcloud secrets versions disable {version} --secret={secret}"
-            )
-        plan.add(title, functools.partial(self._store, variable, secret, value))
+            create = functools.partial(self._create, variable, secret, value)
+            plan.add(f"create the secret {secret}", create)
+            return
+        enabled = self._enabled(secret)
+        if enabled and hmac.compare_digest(self._value(secret, enabled[0]).encode(), value.encode()):
+            self._refer(variable, secret, enabled, plan)
+            return
+        add = functools.partial(self._add, variable, secret, value, enabled)
+        plan.add(f"add a version to the secret {secret}: its value changed", add)
+        if enabled and variable in TICK_SECRETS:
+            plan.notes.append(self._how_to_end(variable, secret, enabled[0]))
+        elif enabled:
+            plan.notes.append(f"once the new version works: {self._disable(secret, enabled[0])}")
 
-    def _store(self, variable: str, secret: str, value: str) -> None:
-        if variable in self.made:
-            where = (
-                "create",
-                secret,
-                "--replication-policy=automatic",
-                f"--labels={LABEL}={self._names.worker}",
-            )
-            self._gcloud.change("secrets", *where, "--data-file=-", stdin=value)
-        else:
-            self._gcloud.change("secrets", "versions", "add", secret, "--data-file=-", stdin=value)
-        self.versions[variable] = self._newest(secret)
+    def _create(self, variable: str, secret: str, value: str) -> None:
+        labels = f"--labels={LABEL}={self._names.worker}"
+        where = ("secrets", "create", secret, "--replication-policy=automatic", labels)
+        self._gcloud.change(*where, "--data-file=-", stdin=value)
+        self._refer(variable, secret, [1])
 
-    def _newest(self, secret: str) -> str:
-        """Number of the newest version that is enabled, as text; "0" if there is none."""
+    def _add(self, variable: str, secret: str, value: str, enabled: list[int]) -> None:
+        """The new version's number is in the answer; a list may lag behind for minutes."""
+        add = ("secrets", "versions", "add", secret, "--data-file=-", "--format=value(name)")
+        made = self._gcloud.change(*add, stdin=value).strip().rpartition("/")[2]
+        self._refer(variable, secret, [int(made), *enabled])
+
+    def _refer(self, variable: str, secret: str, enabled: list[int], plan: Plan | None = None) -> None:
+        if not enabled:
+            raise DeployError(
+                f"the secret {secret} has no version that is enabled: put its value into the env file"
+            )
+        self.references[variable] = f"{secret}:{enabled[0]}"
+        previous = f"{variable}{PREVIOUS}"
+        if variable in TICK_SECRETS and len(enabled) > 1 and previous not in self.in_use:
+            self.references[previous] = f"{secret}:{enabled[1]}"
+            if plan is not None:
+                plan.notes.append(self._how_to_end(variable, secret, enabled[1]))
+
+    def _how_to_end(self, variable: str, secret: str, version: int) -> str:
+        return (
+            f"{variable} has two live values; once `crontick connect` has told the database the new one, end the "
+            f"old one with {self._disable(secret, version)} and run this again"
+        )
+
+    def _disable(self, secret: str, version: int) -> str:
+        return f"gcloud secrets versions disable {version} --secret={secret} --project={self._names.project}"
+
+    def _enabled(self, secret: str) -> list[int]:
+        """Numbers of the versions that are enabled, the newest first."""
         found = self._gcloud.look("secrets", "versions", "list", secret, "--filter=state=ENABLED") or []
-        return str(max((int(version["name"].rpartition("/")[2]) for version in found), default=0))
+        return sorted((int(version["name"].rpartition("/")[2]) for version in found), reverse=True)
 
-    def _value(self, secret: str, version: str) -> str:
-        return self._gcloud.text("secrets", "versions", "access", version, f"--secret={secret}")
+    def _value(self, secret: str, version: int) -> str:
+        return self._gcloud.text("secrets", "versions", "access", str(version), f"--secret={secret}")

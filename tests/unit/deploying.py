@@ -95,6 +95,11 @@ class Google:
                 code = int(stopped.code or 0)
         return Done(code, said.getvalue(), complained.getvalue())
 
+    def gcloud(self, *arguments: str) -> None:
+        """What a person types."""
+        done = self._answer(list(arguments), "")
+        assert done.returncode == 0, done.stderr
+
     def _answer(self, arguments: list[str], stdin: str) -> subprocess.CompletedProcess[str]:
         printed, complained = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complained):

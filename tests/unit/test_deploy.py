@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,39 @@ def test_a_changed_secret_gets_a_new_version_that_the_services_are_moved_to(depl
         "SUPABASE_SECRET_KEY=crontick-supabase-secret-key:2" in deployed.service()["flags"]["--set-secrets"]
     )
     assert "gcloud secrets versions disable 1 --secret=crontick-supabase-secret-key" in done.stdout
+    assert "PREVIOUS" not in deployed.service()["flags"]["--set-secrets"]
+
+
+def test_a_changed_secret_of_the_tick_leaves_the_old_one_open_until_its_version_is_disabled(
+    deployed: Google,
+) -> None:
+    secret = "crontick-job-queue-runner-secret"
+    deployed.write_env(JOB_QUEUE_RUNNER_SECRET="the new one")
+
+    rotated = deployed.deploy(*RUN, "--admin", "--yes")
+
+    both = f"JOB_QUEUE_RUNNER_SECRET={secret}:2,JOB_QUEUE_RUNNER_SECRET_PREVIOUS={secret}:1"
+    assert both in deployed.service()["flags"]["--set-secrets"]
+    assert both in deployed.service("crontick-admin")["flags"]["--set-secrets"]
+    (command,) = re.findall(r"gcloud (secrets versions disable 1 \S+)", rotated.stdout)
+
+    deployed.forget_calls()
+    again = deployed.deploy(*RUN, "--admin", "--yes")
+    assert deployed.changes() == [], "a further run does not end it"
+    assert command in again.stdout
+
+    deployed.gcloud(*command.split())
+    deployed.deploy(*RUN, "--admin", "--yes")
+    assert f"JOB_QUEUE_RUNNER_SECRET={secret}:2" in deployed.service()["flags"]["--set-secrets"]
+    assert "PREVIOUS" not in deployed.service()["flags"]["--set-secrets"]
+
+
+def test_a_secret_without_a_live_version_is_asked_for(deployed: Google) -> None:
+    deployed.gcloud("secrets", "versions", "disable", "1", "--secret=crontick-supabase-secret-key")
+    deployed.write_env(SUPABASE_SECRET_KEY="")
+    done = deployed.deploy(*RUN, "--yes")
+    assert done.returncode == 2
+    assert "crontick-supabase-secret-key has no version that is enabled" in done.stderr
 
 
 def test_a_changed_setting_is_deployed_without_another_build(deployed: Google) -> None:
@@ -198,13 +232,12 @@ def test_what_is_stored_and_not_given_is_kept_but_for_the_values_before(google: 
     assert "JOB_QUEUE_RUNNER_SECRET_PREVIOUS=" in google.service()["flags"]["--set-secrets"]
     (google.folder / ".env").write_text("SUPABASE_URL=https://abcdefgh.supabase.co\n")
 
-    done = google.deploy(*RUN, "--yes")
+    google.deploy(*RUN, "--yes")
 
     secrets = google.service()["flags"]["--set-secrets"]
     assert "AI_API_KEY=crontick-ai-api-key:1" in secrets
     assert "SUPABASE_SECRET_KEY=" in secrets
     assert "PREVIOUS" not in secrets
-    assert "JOB_QUEUE_RUNNER_SECRET_PREVIOUS is not given any more" in done.stdout
 
 
 def test_a_runner_secret_is_made_up_where_there_is_none(google: Google) -> None:
