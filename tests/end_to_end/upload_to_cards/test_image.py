@@ -100,6 +100,21 @@ def test_the_same_image_has_the_commands(image: Image, tmp_path: Path) -> None:
     assert "retry" in (tmp_path / "log").read_text()
 
 
+def test_the_same_image_is_a_worker_that_polls_until_it_is_asked_to_stop(
+    image: Image, project: Project, tmp_path: Path
+) -> None:
+    settings = {
+        "SUPABASE_URL": project.supabase.url,
+        "SUPABASE_SECRET_KEY": project.supabase.secret_key,
+        "JOB_POLL_INTERVAL_MS": "200",
+    }
+    project.upload("acme/a.md", b"# Rivers\n\nDelta: where a river meets the sea.\n", "text/markdown")
+    with image.running(settings, tmp_path / "log", ("crontick", "run")) as running:
+        project.wait_for("select 1 where not exists (select from public.jobs where status not in ('done'))")
+        assert running.stop(seconds=12) == 0, (tmp_path / "log").read_text()
+    assert set(project.statuses("acme/a.md").values()) == {"done"}
+
+
 def test_its_healthcheck_says_whether_anybody_answers(image: Image, tmp_path: Path) -> None:
     settings = {"PORT": str(free_port()), "BIND": "127.0.0.1"}
     with image.running(settings, tmp_path / "nobody", image.stage.healthcheck) as check:
