@@ -18,6 +18,7 @@ from scripts.local_supabase.state import LegFolder
 from tests.end_to_end.documents.blocks import ROOT
 from tests.end_to_end.documents.reader import Reader
 from tests.end_to_end.upload_to_cards.project import connected
+from tests.unit.deploying import Google
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +43,12 @@ def reader(leg: str, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -
         ) as supabase,
         connected(supabase) as project,
     ):
+        google = Google.empty(tmp_path_factory.mktemp("google")).folder
         environment = inherited_environment() | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join(
+                [str(google / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+            ),
+            "GCLOUD_STAND_IN": str(google / "state.json"),
             "SUPABASE_URL": supabase.url,
             "SUPABASE_SECRET_KEY": supabase.secret_key,
             "DATABASE_URL": supabase.database_url,
@@ -56,6 +61,9 @@ def reader(leg: str, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -
             "COLUMNS": "160",
         }
         placeholders = {
+            # Bash around it makes ready an environment, which is there; the rest is the same.
+            "./scripts/deploy.sh": "python -m scripts.deploy",
+            "https://<the function>": f"{supabase.function_url} --schedule '1 second'",  # a minute is long
             "/srv/studio": str(tmp_path_factory.mktemp("studio")),
             "https://<jobs_admin>": str(supabase.admin_url),
             "<the new value>": supabase.runner_secret,
