@@ -63,6 +63,15 @@ language sql immutable security definer set search_path = '' as $$
 $$;
 revoke all on function public.microseconds(timestamptz) from public, anon, authenticated, service_role;
 
+-- The time that a cursor carries; null without one. Seconds and the rest apart: together they would not fit into the double
+-- precision that intervals are multiplied with. Called by the lists.
+create function public.time_of_cursor(microseconds text) returns timestamptz
+language sql immutable security definer set search_path = '' as $$
+  select timestamptz 'epoch' + microseconds::bigint / 1000000 * interval '1 second'
+    + microseconds::bigint % 1000000 * interval '1 microsecond'
+$$;
+revoke all on function public.time_of_cursor(text) from public, anon, authenticated, service_role;
+
 -- How many rows a page may look at: no more than it shows when it shows all, some thousand when it has to search.
 -- Called by the lists of jobs and files.
 create function public.rows_to_look_at(filter jsonb, page_size int) returns int
@@ -254,7 +263,7 @@ begin
       when 0 then public.ready_jobs_after(
         filter, page_size - cardinality(found), coalesce(key::double precision, '-infinity'), after)
       when 1 then public.later_jobs_after(filter, page_size - cardinality(found),
-        coalesce(timestamptz 'epoch' + key::bigint * interval '1 microsecond', '-infinity'), after)
+        coalesce(public.time_of_cursor(key), '-infinity'), after)
       else public.waiting_jobs_after(filter, page_size - cardinality(found), after) end;
     found := found || page.job_ids;
     exit when page.last is not null or stage >= last_stage;

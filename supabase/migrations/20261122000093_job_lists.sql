@@ -77,9 +77,9 @@ begin
     page := public.active_jobs_after(asked, size, coalesce(parts[1]::bigint, 0));
     next := 'active_' || page.last;
   elsif action = 'failed' then
-    parts := public.read_cursor(cursor, 'failed_([0-9]{1,16})_([1-9][0-9]{0,17})');
+    parts := public.read_cursor(cursor, 'failed_([0-9]{1,18})_([1-9][0-9]{0,17})');
     page := public.dead_letters_before(asked, size,
-      coalesce(timestamptz 'epoch' + parts[1]::bigint * interval '1 microsecond', 'infinity'),
+      coalesce(public.time_of_cursor(parts[1]), 'infinity'),
       coalesce(parts[2]::bigint, 9223372036854775807));
     select 'failed_' || public.microseconds(j.completed_at) || '_' || j.id into next from public.jobs j where j.id = page.last;
   else
@@ -87,7 +87,7 @@ begin
       raise exception 'status: a pending job is waiting or queued' using errcode = '22023';
     end if;
     parts := public.read_cursor(cursor,
-      'pending_([0-9]{1,9})_([012])_([0-9]{1,16}|(?<=_0_)-?[0-9]{1,16}(?:[.][0-9]{1,17})?(?:e[-+]?[0-9]{1,2})?)_([1-9][0-9]{0,17})');
+      'pending_([0-9]{1,9})_([012])_([0-9]{1,18}|(?<=_0_)-?[0-9]{1,16}(?:[.][0-9]{1,17})?(?:e[-+]?[0-9]{1,2})?)_([1-9][0-9]{0,17})');
     select p.* into pending from public.pending_jobs_after(asked, size, parts) p;
     page := pending.page;
     stage := pending.stage;

@@ -37,8 +37,8 @@ declare
   asked jsonb := public.check_filter(filter, array['org_id', 'status', 'path'],
     array['waiting', 'processing', 'done', 'failed', 'cancelled']);
   most int := least(greatest(coalesce(page_size, 50), 1), 200);
-  parts text[] := public.read_cursor(cursor, 'files_([0-9]{1,16})_([1-9][0-9]{0,17})');
-  since timestamptz := coalesce(timestamptz 'epoch' + parts[1]::bigint * interval '1 microsecond', 'infinity');
+  parts text[] := public.read_cursor(cursor, 'files_([0-9]{1,18})_([1-9][0-9]{0,17})');
+  since timestamptz := coalesce(public.time_of_cursor(parts[1]), 'infinity');
   before bigint := coalesce(parts[2]::bigint, 9223372036854775807);
   look_at int := case when asked ? 'status' then 500 else public.rows_to_look_at(asked, most) end;
   like_path text := '%' || replace(replace(replace(asked ->> 'path', '\', '\\'), '%', '\%'), '_', '\_') || '%';

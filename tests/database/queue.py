@@ -137,3 +137,12 @@ def answer_or_refusal(worker: Queue, function: str, **arguments: Any) -> Any:
         if error.sqlstate not in ("PT409", "22023"):
             raise
         return error.sqlstate
+
+
+def refusal(worker: Queue, function: str, **arguments: Any) -> str:
+    """Code and message with which a call is refused; empty when it is not."""
+    try:
+        worker.call(function, **arguments)
+    except psycopg.Error as error:
+        return f"{error.sqlstate} {error.diag.message_primary}"
+    return ""
