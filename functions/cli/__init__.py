@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from functions.cli.audit import audit
 from functions.cli.connect import connect
 from functions.cli.demo import demo
 from functions.cli.dispatch import dispatch
@@ -70,6 +71,7 @@ app.command(epilog="Example: crontick pause --reason 'a migration is running'")(
 app.command(epilog="Example: crontick resume")(resume)
 app.command(epilog="Example: crontick retry --failed --type create_cards")(retry)
 app.command(epilog="Example: crontick cancel 17")(cancel)
+app.command(epilog="Example: crontick audit --count 100")(audit)
 app.command(epilog="Example: crontick reconcile --json")(reconcile)
 app.command(epilog="Example: crontick backfill uploads --priority=-10")(backfill)
 app.command(epilog="Example: crontick export --org demo --format apkg -o demo.apkg")(export)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("configured")
 
 def test_every_command_has_help_with_an_example() -> None:
     commands = sorted(getattr(get_command(app), "commands", {}))
-    assert len(commands) == len(app.registered_commands) == 20
+    assert len(commands) == len(app.registered_commands) == 21
     for name in commands:
         shown = crontick(name, "--help")
         assert shown.exit_code == 0
