@@ -13,7 +13,7 @@ from functions.operator_rows import HistoryHours
 MAX_ID = 10**18 - 1  # below bigint's end, as the database's own checks
 MAX_DEPTH = 64  # of nested JSON; Postgres and Python both give up on thousands
 
-_DIGITS = re.compile(r"(0|[1-9][0-9]{0,18})", re.ASCII)
+_DIGITS = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 def _digits(value: object) -> object:

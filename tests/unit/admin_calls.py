@@ -43,6 +43,7 @@ HEALTH: dict[str, Any] = {
     "dead_rows": 12,
     "cron_schedules": [
         {"jobname": "crontick", "active": True, "last_start": AT, "last_status": "succeeded"},
+        {"jobname": "crontick-2", "active": False, "last_start": AT, "last_status": "succeeded"},
         {"jobname": "crontick-prune", "active": True, "last_start": None, "last_status": "failed"},
     ],
 }

@@ -37,6 +37,7 @@ def test_a_scrape_tells_the_state_of_the_queue(api: Api, rest: respx.MockRouter)
         ("crontick_processing_enabled",): 1,
         ("crontick_schedule_last_run_timestamp_seconds", "crontick"): 1795348800,
         ("crontick_schedule_healthy", "crontick"): 1,
+        ("crontick_schedule_healthy", "crontick-2"): 0,
         ("crontick_schedule_healthy", "crontick-prune"): 0,
         ("crontick_problems", "failed"): 1,
         ("crontick_problems", "schedule"): 0,
