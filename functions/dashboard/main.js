@@ -3,12 +3,13 @@
 import * as api from "./api.js";
 import { App } from "./app.js";
 import { h, show } from "./dom.js";
-import { Session } from "./session.js";
+import { Session, takeFromAddress } from "./session.js";
 import { noAdmin, signIn } from "./sign_in.js";
 import { failure } from "./table.js";
 import { forget } from "./thumbnails.js";
 
 const root = document.getElementById("app");
+const arrived = takeFromAddress(); // before anything is waited for
 let session = null;
 let config = null;
 let app = null;
@@ -24,7 +25,7 @@ async function start() {
   session = new Session(config);
   api.connect(session, () => signedOut("Your session ended. Sign in again to go on."));
   addEventListener("hashchange", takeTokens);
-  const refused = session.takeFromAddress();
+  const refused = session.accept(arrived);
   if (session.signedIn && !refused) enter();
   else signedOut(refused);
 }
@@ -32,7 +33,7 @@ async function start() {
 /** A link from a mail may be opened in a tab where the page stands already. */
 function takeTokens() {
   const had = session.tokens;
-  const refused = session.takeFromAddress();
+  const refused = session.accept(takeFromAddress());
   if (refused && !app) signedOut(refused);
   else if (session.tokens !== had && session.signedIn) enter();
 }

@@ -7,6 +7,15 @@ import { answered, Problem } from "./api.js";
 const KEPT_AS = "crontick.session";
 const RENEW_BEFORE_SECONDS = 90;
 
+/** Takes tokens, or an error, from the address and removes them from it at once; null when it carries none. */
+export function takeFromAddress() {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const carries = ["access_token", "error", "error_description", "error_code"].some((name) => fragment.has(name));
+  if (!carries) return null;
+  history.replaceState(null, "", location.pathname + location.search);
+  return fragment;
+}
+
 export class Session {
   constructor(config) {
     this.auth = config.supabase_url ? `${config.supabase_url}/auth/v1/` : null;
@@ -28,12 +37,9 @@ export class Session {
     return claims(this.tokens?.access_token)?.email ?? null;
   }
 
-  /** Takes tokens, or an error, from the address and removes them from it at once. Returns the error's sentence or null. */
-  takeFromAddress() {
-    const fragment = new URLSearchParams(location.hash.slice(1));
-    const carries = ["access_token", "error", "error_description", "error_code"].some((name) => fragment.has(name));
-    if (!carries) return null;
-    history.replaceState(null, "", location.pathname + location.search);
+  /** Signs in with what `takeFromAddress` took. Returns the sentence of an error that it carried, or null. */
+  accept(fragment) {
+    if (!fragment) return null;
     if (fragment.has("access_token")) {
       this.keep({
         access_token: fragment.get("access_token"),

@@ -40,6 +40,7 @@ class JobsApiStandIn:
     refreshes: int = 0
     failures_left: int = 0
     empty: bool = False
+    dead_letters: int = 24
     changes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
@@ -196,13 +197,22 @@ def _add_changes(application: flask.Flask, stand_in: JobsApiStandIn) -> None:
         if path in ("pause", "resume"):
             stand_in.paused = body.get("reason", "") if path == "pause" else None
         if path == "jobs/retry-failed":
-            return {"retried": 24, "skipped": 0, "left": 0, "dry_run": body.get("dry_run", False)}
+            return _retried(stand_in, dry_run=body.get("dry_run", False))
         if path == "jobs/cancel":
             return {"cancelled": 13, "left": 0}
         if path == "tick":
             results = [{"id": 1, "status": "failed", "attempts": 2, "lastError": nasty.MARKUP}]
             return {"status": "ok", "processed": 1, "succeeded": 0, "failed": 1, "results": results}
         return {"status": "ok"}
+
+
+def _retried(stand_in: JobsApiStandIn, *, dry_run: bool) -> dict[str, Any]:
+    """As the real one: 1,000 a call, and how many are left."""
+    retried = min(stand_in.dead_letters, 1000)
+    left = stand_in.dead_letters - retried
+    if not dry_run:
+        stand_in.dead_letters = left
+    return {"retried": retried, "skipped": [], "left": left}
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from scripts.local_supabase.auth_stand_in.users import ADMIN_EMAIL
 from tests.end_to_end.dashboard.conftest import OpenPage
 from tests.end_to_end.dashboard.pages import go_to, row, signed_in
 from tests.end_to_end.dashboard.queue import Queue
+from tests.end_to_end.dashboard.stand_in import JobsApiStandIn
 from tests.end_to_end.jobs_api import JobsApi
 
 
@@ -76,21 +77,20 @@ def test_the_filtered_dead_letters_are_retried_and_the_question_says_how_many(
 
 
 def test_all_dead_letters_are_retried_even_more_than_one_call_moves(
-    visit_real: OpenPage, jobs_api: JobsApi, queue: Queue
+    visit: OpenPage, api: JobsApiStandIn
 ) -> None:
-    queue.value(
-        "with made as (insert into public.jobs (org_id, type, status, max_attempts, attempts, idempotency_key, "
-        "completed_at) select 'acme', 'create_cards', 'failed', 5, 5, n::text, now() from generate_series(1, 1203) n "
-        "returning 1) select count(*) from made"
-    )
-    with visit_real() as page:
-        signed_in(page, jobs_api, "jobs?view=failed")
+    api.dead_letters = 2203
+    with visit() as page:
+        page.goto(f"{api.url}/dashboard{api.fragment()}")
+        page.get_by_text("Live", exact=True).wait_for()
+        go_to(page, "jobs?view=failed")
 
         page.get_by_role("button", name="Retry all…").click()
-        page.get_by_role("button", name="Retry 1,203 jobs").click()
+        page.get_by_role("button", name="Retry 2,203 jobs").click()
 
-        expect(page.locator("#toasts")).to_contain_text("1,203 jobs queued again.")
-        assert queue.statuses() == {"queued": 1203}
+        expect(page.locator("#toasts")).to_contain_text("2,203 jobs queued again.")
+        calls = [body for path, body in api.changes if path == "jobs/retry-failed"]
+        assert calls == [{"dry_run": True}, {}, {}, {}]
 
 
 def test_a_job_is_cancelled_after_a_question(visit_real: OpenPage, jobs_api: JobsApi, queue: Queue) -> None:

@@ -90,6 +90,15 @@ def test_a_hidden_page_asks_nothing(visit: OpenPage, api: JobsApiStandIn) -> Non
         assert api.asked.count("GET /overview") >= 1
 
 
+def test_a_token_leaves_the_address_before_anything_is_asked(visit: OpenPage, api: JobsApiStandIn) -> None:
+    with visit() as page:
+        page.route("**/config.json", lambda _route: None)  # never answered
+        with page.expect_request("**/config.json"):
+            page.goto(f"{api.url}/dashboard{api.fragment()}")
+
+        assert page.url == f"{api.url}/dashboard"
+
+
 def test_a_token_is_renewed_before_it_ends(visit: OpenPage, api: JobsApiStandIn) -> None:
     api.token_life = 60  # less than what is left when a token counts as ending
     with visit() as page:
