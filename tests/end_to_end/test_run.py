@@ -119,7 +119,7 @@ def test_two_pollers_share_the_work_and_each_job_is_done_once(project: Project, 
 def test_its_port_answers_while_jobs_run_and_sigterm_lets_them_end(project: Project, tmp_path: Path) -> None:
     with poller(project, tmp_path, SHUTDOWN_SECONDS="8") as one:
         one.wait_until_healthy()
-        enqueue_naps(project, 1.5, 1.5, 30, 30)
+        enqueue_naps(project, 4, 4, 30, 30)
         project.wait_for("select 1 from public.jobs where status = 'processing' having count(*) = 4")
         health = one.health()
         assert (health["code"], health["status"]) == (200, "healthy")
