@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts.deploy.accounts import ATTEMPTS
+from scripts.deploy.options import EXTRAS
 from scripts.deploy.source import PACKAGES, SINGLE_FILES, source_files
 from tests.fixtures.gcloud_stand_in import COMMON, FLAGS
 from tests.unit.deploying import RUN, Google
@@ -182,6 +184,11 @@ def test_a_service_that_did_not_become_ready_is_deployed_again(google: Google) -
     )
     google.deploy(*RUN, "--yes")
     assert google.changes() == ["run deploy crontick"]
+
+
+def test_the_extras_are_those_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(EXTRAS) == project["optional-dependencies"].keys()
 
 
 def test_the_files_that_leave_this_machine_are_those_that_git_knows() -> None:
