@@ -114,6 +114,13 @@ def test_the_systemd_unit_gives_the_worker_time_to_hand_its_jobs_back() -> None:
     assert unit()["KillMode"] == "mixed"
 
 
+def test_systemd_is_told_by_the_worker_itself_that_it_is_ready_and_alive() -> None:
+    service = unit()
+    assert (service["Type"], service["NotifyAccess"]) == ("notify", "main")
+    assert int(service["WatchdogSec"]) >= 60, "a call of the queue and its repetitions take their time"
+    assert "AF_UNIX" in service["RestrictAddressFamilies"].split(), "which is how it is told"
+
+
 def test_the_examples_set_variables_that_exist(services: dict[str, Any]) -> None:
     by_systemd = re.findall(r"(\w+)=", unit()["Environment"])
     by_compose = {name for service in services.values() for name in service["environment"]}

@@ -107,9 +107,12 @@ def test_the_same_image_is_a_worker_that_polls_until_it_is_asked_to_stop(
         "SUPABASE_URL": project.supabase.url,
         "SUPABASE_SECRET_KEY": project.supabase.secret_key,
         "JOB_POLL_INTERVAL_MS": "200",
+        "ENABLE_HEALTH_CHECK": "true",
+        "HEALTH_CHECK_PORT": str(free_port()),
     }
     project.upload("acme/a.md", b"# Rivers\n\nDelta: where a river meets the sea.\n", "text/markdown")
     with image.running(settings, tmp_path / "log", ("crontick", "run")) as running:
+        assert wait_for_answer(f"http://127.0.0.1:{settings['HEALTH_CHECK_PORT']}/health", "GET") == 200
         project.wait_for("select 1 where not exists (select from public.jobs where status not in ('done'))")
         assert running.stop(seconds=12) == 0, (tmp_path / "log").read_text()
     assert set(project.statuses("acme/a.md").values()) == {"done"}
