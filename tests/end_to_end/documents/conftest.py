@@ -44,6 +44,7 @@ def reader(leg: str, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -
         connected(supabase) as project,
     ):
         google = Google.empty(tmp_path_factory.mktemp("google")).folder
+        shutil.copy(google / ".env", checkout)  # as filled in by somebody
         environment = inherited_environment() | {
             "PATH": os.pathsep.join(
                 [str(google / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]

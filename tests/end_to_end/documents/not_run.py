@@ -14,7 +14,6 @@ NOT_RUN = {
     r"crontick reset": "would end what these blocks run against",
     r"crontick run": "works until it is stopped; the checklist of worker setup runs it",
     r"supabase (link|db push)": "needs a hosted project; the migrations are applied by every test here",
-    r"gcloud ": "needs a Google account",
 }
 
 
