@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from scripts.local_supabase.function_process import inherited_environment
+from scripts.local_supabase.ports import free_port
 from tests.database.queries_of_other_systems import BY_TYPE_AND_STATUS, STUCK
 from tests.end_to_end.jobs_api import JobsApi
 from tests.end_to_end.upload_to_cards.project import Project
@@ -60,11 +63,14 @@ def share_the_work_between_several_workers(project: Project) -> None:
     for n in range(FILES):
         project.upload(f"acme/{n}.md", NOTE.format(n=n).encode(), "text/markdown")
 
-    with worker(project) as first, worker(project) as second, worker(project) as third:
+    ports = [free_port() for _ in range(3)]
+    with ExitStack() as terminals:
+        workers = [terminals.enter_context(worker(project, port)) for port in ports]
+        assert len({check_the_health_of_a_worker(port) for port in ports}) == len(ports)
         project.wait_for(
             "select 1 from public.jobs where file_id is not null having bool_and(status = 'done')"
         )
-        codes = [end(process) for process in (first, second, third)]
+        codes = [end(process) for process in workers]
 
     assert codes == [0, 0, 0]
     runs = project.rows(
@@ -74,13 +80,26 @@ def share_the_work_between_several_workers(project: Project) -> None:
     assert runs == [{"runs": FILES * 3, "jobs": FILES * 3}]
 
 
+def check_the_health_of_a_worker(port: int) -> str:
+    """Asked until it has started; its id."""
+    with httpx.Client(transport=httpx.HTTPTransport(retries=7), trust_env=False) as http:
+        answer = http.get(f"http://127.0.0.1:{port}/health")
+    said = answer.json()
+    assert (answer.status_code, said["status"]) == (200, "healthy")
+    assert re.fullmatch(r"worker-\d+-\d{10}", said["worker_id"])
+    assert {"active_jobs", "uptime"} <= set(said)
+    return str(said["worker_id"])
+
+
 @contextmanager
-def worker(project: Project) -> Iterator[subprocess.Popen[bytes]]:
+def worker(project: Project, port: int) -> Iterator[subprocess.Popen[bytes]]:
     settings = {
         "SUPABASE_URL": project.supabase.url,
         "SUPABASE_SERVICE_ROLE_KEY": project.supabase.service_role_key,
         "JOB_POLL_INTERVAL_MS": "200",
-        "LOG_LEVEL": "DEBUG",
+        "LOG_LEVEL": "debug",
+        "ENABLE_HEALTH_CHECK": "true",
+        "HEALTH_CHECK_PORT": str(port),
     }
     process = subprocess.Popen(
         [CRONTICK, "run", "--limit", "2"],

@@ -15,6 +15,7 @@ FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 class Block:
     """`shown` is the ```text block right below: what the page says one sees; `…` stands for anything."""
 
+    chapter: str
     line: int
     language: str
     text: str
@@ -40,6 +41,7 @@ def blocks_of(page: Path) -> list[Block]:
         is_shown = below is not None and below[2] == "text" and below.start() - match.end() < 200
         blocks.append(
             Block(
+                re.findall(r"^##? (.+)$", text[: match.start()], re.MULTILINE)[-1],
                 text.count("\n", 0, match.start()) + 2,
                 language,
                 re.sub(rf"^{indent}", "", body, flags=re.MULTILINE),

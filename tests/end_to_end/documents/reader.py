@@ -21,6 +21,7 @@ AS_SET_UP = """
 update public.ingest_routes set flow = jsonb_path_query_array(flow, '$[*] ? (@.type != "count_words")') where true;
 update public.job_types set max_concurrency = null where true;
 update public.org_limits set max_concurrency = null, jobs_per_day = null, spend_per_day = null where true;
+delete from public.cron_tasks where true;
 delete from vault.secrets where name in ('job_queue_alert_webhook', 'staging_endpoint', 'staging_secret');
 select cron.unschedule(jobid) from cron.job;
 select public.schedule_cron_tick(schedule => '1 second');
@@ -39,9 +40,12 @@ class Reader:
     remembered: list[str] = field(default_factory=list)
 
     def start_page(self) -> None:
-        """A project as it is after its set-up, whatever the page before did to it."""
+        """An empty queue, and a shell that knows nothing."""
         self.project.clear()
         self.remembered.clear()
+
+    def start_chapter(self) -> None:
+        """A project as it is after its set-up: what a chapter shows as an example does not hold for the next."""
         self.run_sql(AS_SET_UP)
 
     def do(self, block: Block) -> None:
