@@ -22,6 +22,7 @@ update public.ingest_routes set flow = jsonb_path_query_array(flow, '$[*] ? (@.t
 update public.job_types set max_concurrency = null where true;
 update public.org_limits set max_concurrency = null, jobs_per_day = null, spend_per_day = null where true;
 delete from public.cron_tasks where true;
+delete from public.jobs where status in ('waiting', 'queued') and file_id is null;
 delete from vault.secrets where name in ('job_queue_alert_webhook', 'staging_endpoint', 'staging_secret');
 select cron.unschedule(jobid) from cron.job;
 select public.schedule_cron_tick(schedule => '1 second');
