@@ -104,6 +104,8 @@ def check_described(model: Model, picked: Sequence[Job], answer: Sequence[Row]) 
             "org_id": job.org_id,
             "type": job.type,
             "payload": job.payload,
+            "file_id": job.file_id,
+            "trace_parent": None,
             "attempts": job.attempts,
             "max_attempts": job.max_attempts,
             "lease_token": job.lease_token,
