@@ -13,6 +13,7 @@ from rich.console import Console
 
 from scripts.bench import plots, report
 from scripts.bench.backlog import backlog
+from scripts.bench.dashboard import dashboard
 from scripts.bench.direct import direct
 from scripts.bench.enqueue import enqueue
 from scripts.bench.fair import fair
@@ -39,6 +40,7 @@ BENCHMARKS: Mapping[str, Callable[[Stand], list[Row]]] = {
     "wal": wal,
     "idle": idle,
     "enqueue": enqueue,
+    "dashboard": dashboard,
     "snapshot": snapshot,
     "thumbnails": thumbnails,
     "memory": memory,

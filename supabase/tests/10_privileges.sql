@@ -2,7 +2,7 @@
 -- Run by `supabase test db` and by tests/database/test_pgtap.py. Leaves nothing behind.
 begin;
 create extension if not exists pgtap with schema extensions;
-select plan(58);
+select plan(68);
 
 -- Read from the catalogue, so that what a later migration adds is covered too. An extension's functions are not ours.
 create temporary view our_functions as
@@ -50,7 +50,8 @@ from unnest(array[
   'enqueue_job', 'enqueue_jobs', 'start_pipeline', 'start_job', 'claim_jobs', 'extend_leases', 'resolve_jobs',
   'find_content_result', 'cancel_job', 'retry_job', 'pause_processing', 'resume_processing', 'queue_health',
   'limit_reached', 'count_due_jobs', 'count_claimable_jobs', 'invoke_cron_tick', 'schedule_cron_tick',
-  'unschedule_cron_tick', 'reclaim_expired_leases', 'settle_children', 'cancel_unfinished', 'retire_files', 'ingest_object'
+  'unschedule_cron_tick', 'reclaim_expired_leases', 'settle_children', 'cancel_unfinished', 'retire_files', 'ingest_object',
+  'operate', 'cancel_jobs', 'list_operations', 'list_jobs', 'describe_job', 'list_files', 'describe_file', 'queue_overview'
 ]) api (name)
 left join our_functions f on f.name = api.name
 group by api.name;
@@ -64,7 +65,7 @@ select ok(
   format('%s is there, and no API role executes it', inner_function.name))
 from unnest(array[
   'keep_default_policy', 'refuse_impossible_status', 'ingest_stored_object', 'retire_deleted_objects', 'read_vault_secret',
-  'card_of_member', 'check_card', 'check_schedule'
+  'card_of_member', 'check_card', 'check_schedule', 'check_operation', 'carry_out'
 ]) inner_function (name)
 left join our_functions f on f.name = inner_function.name
 group by inner_function.name;

@@ -24,15 +24,13 @@ def run(leg: str, out: Path, *names: str) -> subprocess.CompletedProcess[str]:
     return finished
 
 
-def test_two_benchmarks_end_with_json_alone_on_stdout_and_their_files_written(
-    leg: str, tmp_path: Path
-) -> None:
-    finished = run(leg, tmp_path, "throughput", "backlog")
+def test_benchmarks_end_with_json_alone_on_stdout_and_their_files_written(leg: str, tmp_path: Path) -> None:
+    finished = run(leg, tmp_path, "throughput", "backlog", "dashboard")
 
     document = json.loads(finished.stdout)
-    assert {row["benchmark"] for row in document["rows"]} == {"throughput", "backlog"}
+    assert {row["benchmark"] for row in document["rows"]} == {"throughput", "backlog", "dashboard"}
     assert all(row["value"] > 0 for row in document["rows"])
-    assert [row["unit"] for row in document["rows"] if row["bar"]] == ["x", "x"]
+    assert [row["unit"] for row in document["rows"] if row["bar"]] == ["x", "x", "s", "s", "x"]
     assert json.loads((tmp_path / "results.json").read_text()) == document
     assert (tmp_path / "results.md").read_text().count("\n| backlog |") == 10
     assert not (tmp_path / "postgres").exists()
