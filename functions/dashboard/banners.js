@@ -31,7 +31,7 @@ function offline(app) {
     "section",
     { class: "banner is-bad", "data-key": "offline", role: "alert" },
     icon("offline"),
-    h("div", {}, h("h2", {}, "Nothing new arrives"), h("p", {}, bdi(app.live.problem.message), " What you see is the last that did; this page keeps trying.")),
+    h("div", {}, h("h2", {}, "Nothing new arrives"), h("p", {}, bdi(app.live.problem.message), h("br"), "What you see is the last that did; this page keeps trying.")),
   );
 }
 

@@ -38,12 +38,12 @@ export function header(app) {
       config.local && h("span", { class: "pill is-local", title: "A Supabase on this machine: nothing here is production" }, "Local"),
       liveState(app.live),
       h("span", { class: "spring" }),
-      h("button", { type: "button", class: "button small", onclick: () => tick(app) }, icon("tick"), word("Tick"), unseen(" now: calls the function once, by hand")),
+      h("button", { type: "button", class: "button small", "data-key": "tick", onclick: () => tick(app) }, icon("tick"), word("Tick"), unseen(" now: calls the function once, by hand")),
       pauseButton(app),
       themeButton(app),
       h(
         "button",
-        { type: "button", class: "button small icon-only", title: `Signed in as ${me.actor}. Sign out`, onclick: app.leave },
+        { type: "button", class: "button small icon-only", "data-key": "sign-out", title: `Signed in as ${me.actor}. Sign out`, onclick: app.leave },
         icon("out"),
         unseen("Sign out"),
       ),
@@ -72,12 +72,14 @@ function liveState({ kind, at, problem }) {
   return h("span", { class: `live is-${kind}`, title }, h("span", { class: "live-dot", "aria-hidden": "true" }), text);
 }
 
+/** Keys keep a button the same element: one that turned into its neighbour under a finger would do the other's work. */
 function pauseButton(app) {
   const enabled = app.overview?.health?.processing_enabled;
-  if (enabled === undefined) return null;
-  return enabled
-    ? h("button", { type: "button", class: "button small", onclick: () => pause(app) }, icon("pause"), word("Pause"))
-    : h("button", { type: "button", class: "button small primary", onclick: () => resume(app) }, icon("play"), word("Resume"));
+  if (enabled === false) {
+    return h("button", { type: "button", class: "button small primary", "data-key": "resume", onclick: () => resume(app) }, icon("play"), word("Resume"));
+  }
+  const known = enabled === true;
+  return h("button", { type: "button", class: "button small", "data-key": "pause", disabled: !known, onclick: () => pause(app) }, icon("pause"), word("Pause"));
 }
 
 /** A word that a narrow screen leaves to the pictogram; it is still read out. */
@@ -93,7 +95,7 @@ function themeButton(app) {
   };
   return h(
     "button",
-    { type: "button", class: "button small icon-only", title: `Colours: ${now}. Change to ${THEMES[now]}`, onclick: change },
+    { type: "button", class: "button small icon-only", "data-key": "colours", title: `Colours: ${now}. Change to ${THEMES[now]}`, onclick: change },
     icon(THEME_ICONS[now]),
     unseen(`Colours: ${now}. Change to ${THEMES[now]}`),
   );

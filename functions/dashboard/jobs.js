@@ -67,11 +67,11 @@ export class Jobs {
     const some = type || org_id ? "these" : "all";
     if (this.filter.file_id) return null;
     if (this.shown === "failed") {
-      return h("button", { type: "button", class: "button", onclick: () => retryFailed(this.app, filter) }, icon("retry"), `Retry ${some}…`);
+      return h("button", { type: "button", class: "button", "data-key": "retry-all", onclick: () => retryFailed(this.app, filter) }, icon("retry"), `Retry ${some}…`);
     }
     const wanted = this.shown === "active" ? "processing" : status;
     if (this.shown === "all" && !["waiting", "queued", "processing"].includes(status)) return null;
-    return h("button", { type: "button", class: "button", onclick: () => cancelMany(this.app, clean({ ...filter, status: wanted })) }, icon("ban"), `Cancel ${some}…`);
+    return h("button", { type: "button", class: "button", "data-key": "cancel-all", onclick: () => cancelMany(this.app, clean({ ...filter, status: wanted })) }, icon("ban"), `Cancel ${some}…`);
   }
 
   rows() {
@@ -131,8 +131,8 @@ export function buttons(app, job) {
   return h(
     "span",
     { class: "row-actions" },
-    canRetry(job) && h("button", { type: "button", class: "button small", "aria-label": `Retry job ${job.id}`, onclick: () => retryJob(app, job) }, icon("retry"), "Retry"),
-    canCancel(job) && h("button", { type: "button", class: "button small", "aria-label": `Cancel job ${job.id}`, onclick: () => cancelJob(app, job) }, icon("ban"), "Cancel"),
+    canRetry(job) && h("button", { type: "button", class: "button small", "data-key": "retry", "aria-label": `Retry job ${job.id}`, onclick: () => retryJob(app, job) }, icon("retry"), "Retry"),
+    canCancel(job) && h("button", { type: "button", class: "button small", "data-key": "cancel", "aria-label": `Cancel job ${job.id}`, onclick: () => cancelJob(app, job) }, icon("ban"), "Cancel"),
   );
 }
 

@@ -87,8 +87,10 @@ export class Session {
 
   async renewNow(refresh_token) {
     try {
-      this.keep(await this.ask("token?grant_type=refresh_token", { refresh_token }));
-      return this.tokens.access_token;
+      const answer = await this.ask("token?grant_type=refresh_token", { refresh_token });
+      if (this.tokens?.refresh_token !== refresh_token) return null; // signed out, or in again, meanwhile
+      this.keep(answer);
+      return answer.access_token;
     } catch (error) {
       if (error.status >= 400 && error.status < 500 && error.status !== 429) return null;
       throw error;

@@ -51,7 +51,7 @@ PENDING = [
         waits_for="2 of type analyze_file run already (limit 2)" if n == 2 else None)
     for n in range(12)
 ] + [job(7100, status="waiting", position=13, completed_at=None, attempts=0, type="create_cards",
-         waits_for="1 unfinished job(s)")]  # fmt: skip
+         waits_for=f"1 unfinished job(s) {MARKUP}")]  # fmt: skip
 
 
 def detail(number: int) -> dict[str, Any]:

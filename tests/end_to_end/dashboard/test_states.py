@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.end_to_end.dashboard import nasty, stand_in
 from tests.end_to_end.dashboard.browser import keep_screenshot
@@ -247,3 +247,23 @@ def test_the_switch_of_colours_wins_over_the_system_and_is_kept(visit: OpenPage,
         page.get_by_text("Live", exact=True).wait_for()
 
         assert page.evaluate(ground) == dark
+
+
+def test_a_button_stays_itself_and_in_its_place_when_the_first_numbers_arrive(
+    visit: OpenPage, api: JobsApiStandIn
+) -> None:
+    with visit() as page:
+        held: list[Route] = []
+        page.route("**/overview?*", held.append)
+        page.goto(f"{api.url}/dashboard{api.fragment()}")
+        button = page.get_by_role("button", name="Sign out")
+        button.evaluate("(button) => { window.before = button }")
+        place = button.bounding_box()
+        pause = page.get_by_role("button", name="Pause")
+        expect(pause).to_be_disabled()
+
+        held[0].continue_()
+
+        expect(pause).to_be_enabled()
+        assert button.evaluate("(button) => window.before === button") is True
+        assert button.bounding_box() == place
