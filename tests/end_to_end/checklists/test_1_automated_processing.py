@@ -27,7 +27,7 @@ from tests.end_to_end.upload_to_cards.project import Function, Project
 
 ROOT = Path(__file__).parents[3]
 SETUP = (ROOT / "supabase" / "setup-automated-processing.sql").read_text()
-PHOTO = ROOT / "scripts" / "samples" / "files" / "photosynthesis-slide.png"
+PDF = ROOT / "scripts" / "samples" / "files" / "water-cycle.pdf"
 JOB = "process-flashcard-jobs"
 MINUTE_AND_A_BIT = 75.0
 
@@ -83,10 +83,10 @@ def verify_the_cron_job(project: Project) -> None:
 
 
 def upload_and_wait_a_minute(project: Project) -> None:
-    project.upload("acme/slide.png", PHOTO, "image/png")
+    project.upload("acme/water-cycle.pdf", PDF, "application/pdf")
     (newest,) = project.rows("SELECT * FROM jobs ORDER BY created_at DESC LIMIT 1;")
     assert newest["status"] == "queued"
-    assert set(project.statuses("acme/slide.png").values()) == {"queued", "waiting"}
+    assert set(project.statuses("acme/water-cycle.pdf").values()) == {"queued", "waiting"}
 
     project.wait_for(
         "select 1 from public.jobs having bool_and(status in ('done', 'failed'))", seconds=MINUTE_AND_A_BIT
@@ -99,7 +99,7 @@ def upload_and_wait_a_minute(project: Project) -> None:
 
     (latest,) = project.rows("SELECT * FROM jobs ORDER BY updated_at DESC LIMIT 1;")
     assert latest["status"] == "done"
-    assert set(project.statuses("acme/slide.png").values()) == {"done"}
+    assert set(project.statuses("acme/water-cycle.pdf").values()) == {"done"}
     for results in ("file_analyses", "thumbnails", "cards"):
         assert project.rows(f"select 1 from public.{results}"), results
     assert "succeeded" in {row["status"] for row in project.rows(LATEST_RUNS)}

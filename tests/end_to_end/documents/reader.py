@@ -14,7 +14,7 @@ from tests.end_to_end.documents.blocks import Block, is_shown
 from tests.end_to_end.documents.not_run import runnable
 from tests.end_to_end.upload_to_cards.project import Project
 
-SECONDS = 90
+SECONDS = 180
 # The local Auth stand-in keeps its users elsewhere: the columns that the pages name, for one transaction.
 AUTH_USERS_STAND_IN = "create table auth.users (email text, raw_app_meta_data jsonb);"
 AS_SET_UP = """
