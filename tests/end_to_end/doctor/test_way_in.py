@@ -56,7 +56,8 @@ def test_migrations_that_are_missing_are_told_from_a_schema_cache_that_is_stale(
     patient.admin.execute("alter function public.inspect_project(int) rename to inspect_project_of_yore")
     try:
         newest = "the newest migrations are missing"
-        found = way_in(patient.settled(lambda seen: any(newest in one.what for one in seen)))
+        patient.settled(lambda seen: any(newest in one.what for one in seen))
+        found = way_in(patient.findings())
         assert newest in found.what
         assert "notify pgrst, 'reload schema';" in found.remedy
     finally:
