@@ -125,9 +125,50 @@ comment on function public.retry_job(bigint) is 'Brings a dead letter back with 
 revoke all on function public.retry_job(bigint) from public, anon, authenticated;
 grant execute on function public.retry_job(bigint) to service_role;
 
+-- Retries those of these dead letters that nothing keeps from it and nothing waits for, as retry_job does, but all in one
+-- statement, and returns them: none when one of their keys is being taken right now. Of several with one key it is the oldest.
+-- Called by retry_failed_jobs, which holds the locks of the jobs and their parents.
+create function public.retry_lone_jobs(job_ids bigint[], outdated bigint[]) returns bigint[]
+language plpgsql security definer
+set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+  patience text := current_setting('lock_timeout');
+  retried bigint[];
+begin
+  perform set_config('lock_timeout', '500ms', true); -- as in retry_job: rather none than wait for each other
+  with lone as (
+    select distinct on (j.org_id, j.type, j.idempotency_key) j.id
+    from public.jobs j
+    where j.id = any (job_ids) and j.status = 'failed' and not j.id = any (outdated)
+      and not exists (select from public.job_parents e where e.parent_id = j.id)
+      and not exists (
+        select from public.job_parents e join public.jobs p on p.id = e.parent_id
+        where e.job_id = j.id and p.status <> 'done')
+      and not exists (
+        select from public.jobs u
+        where u.org_id = j.org_id and u.type = j.type and u.idempotency_key = j.idempotency_key
+          and u.status in ('waiting', 'queued', 'processing'))
+    order by j.org_id, j.type, j.idempotency_key, j.completed_at, j.id
+  ),
+  moved as (
+    update public.jobs j set
+      status = 'queued', waiting_for = 0, attempts = 0, crashes = 0, run_at = now(), turn = 'ready',
+      last_error = null, public_error = null, cancelled_by = null, completed_at = null, updated_at = now()
+    where j.id = any (array(select l.id from lone l))
+    returning j.id
+  )
+  select coalesce(array_agg(m.id), '{}') into retried from moved m;
+  perform set_config('lock_timeout', patience, true);
+  return retried;
+exception when unique_violation or lock_not_available then
+  return '{}';
+end $$;
+revoke all on function public.retry_lone_jobs(bigint[], bigint[]) from public, anon, authenticated, service_role;
+
 -- Retries dead letters, at most 1,000 a call, the oldest first, each by the rules of retry_job:
 -- {"retried", "skipped": [{"job_id", "reason"}] (the first 20), "left"}. One that cannot be retried keeps no other from it:
--- those whose work was enqueued again, or whose file is gone, come last.
+-- those whose work was enqueued again, or whose file is gone, come last. Of those that have to be looked at one by one, for
+-- others wait for them or something stands in their way, 250 a call: a call ends long before Supabase would end it.
 -- Called by operators once a cause is gone; again while "left" counts down.
 -- Locks all that it may change by ascending id, then their files: what retry_job locks afterwards is its own already.
 create function public.retry_failed_jobs(type text default null, org_id text default null) returns jsonb
@@ -147,15 +188,19 @@ declare
         where f.id = j.file_id and (f.superseded_at is not null or f.deleted_at is not null)),
       j.completed_at, j.id
     limit 1000);
+  lone bigint[];
   job_id bigint;
-  retried int := 0;
+  retried int;
   skipped jsonb := '[]';
 begin
   perform public.lock_jobs(job_ids || public.waiting_descendants(job_ids) || array(
     select e.parent_id from public.job_parents e where e.job_id = any (job_ids)));
-  perform public.jobs_of_outdated_files(job_ids);
+  lone := public.retry_lone_jobs(job_ids, public.jobs_of_outdated_files(job_ids));
+  retried := cardinality(lone);
 
-  foreach job_id in array job_ids loop
+  for job_id in select o.id from unnest(job_ids) with ordinality o (id, number)
+    where not o.id = any (lone) order by o.number limit 250
+  loop
     begin
       perform public.retry_job(job_id);
       retried := retried + 1;

@@ -1,5 +1,14 @@
 -- health: the state of the queue and of what drives it, in one object.
 
+-- What people call a schedule of pg_cron: its name, or its number, for a name may be missing.
+-- Called by cron_schedules, recent_ticks and find_schedule_problems.
+create function public.schedule_name(jobname text, jobid bigint) returns text
+language sql immutable security definer set search_path = '' as $$
+  select coalesce(jobname, 'job ' || jobid)
+$$;
+revoke all on function public.schedule_name(text, bigint) from public, anon, authenticated;
+grant execute on function public.schedule_name(text, bigint) to service_role;
+
 -- The last runs of the schedules that call the worker, newest first; [] without pg_cron. Called by queue_health.
 create function public.recent_ticks(up_to int default 10) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
@@ -11,7 +20,7 @@ begin
   end if;
   select jsonb_agg(to_jsonb(t) order by t.start_time desc) into ticks
   from (
-    select j.jobname, d.status, d.return_message, d.start_time, d.end_time
+    select public.schedule_name(j.jobname, d.jobid) as jobname, d.status, d.return_message, d.start_time, d.end_time
     from cron.job_run_details d left join cron.job j on j.jobid = d.jobid
     where d.command like '%invoke_cron_tick(%'
     order by d.runid desc limit up_to
@@ -32,8 +41,8 @@ begin
     return '[]';
   end if;
   select jsonb_agg(jsonb_build_object(
-      'jobname', j.jobname, 'schedule', j.schedule, 'active', j.active,
-      'last_start', d.start_time, 'last_status', d.status, 'last_message', d.return_message) order by j.jobname) into schedules
+      'jobname', public.schedule_name(j.jobname, j.jobid), 'schedule', j.schedule, 'active', j.active,
+      'last_start', d.start_time, 'last_status', d.status, 'last_message', d.return_message) order by j.jobname, j.jobid) into schedules
   from cron.job j
   left join (
     select distinct on (r.jobid) r.jobid, r.start_time, r.status, r.return_message

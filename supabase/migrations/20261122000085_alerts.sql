@@ -22,7 +22,7 @@ begin
     return;
   end if;
   for tick in
-    select j.jobname, j.schedule, last.started_at, last.states
+    select public.schedule_name(j.jobname, j.jobid) as name, j.schedule, last.started_at, last.states
     from cron.job j
     cross join lateral (
       select max(coalesce(r.start_time, r.end_time)) as started_at, array_agg(r.status) as states
@@ -41,9 +41,9 @@ begin
     end;
     if late_at < now() then
       return next format('schedule %s (%s) has not run since %s: see select * from cron.job_run_details',
-        tick.jobname, tick.schedule, to_char(tick.started_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'));
+        tick.name, tick.schedule, to_char(tick.started_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'));
     elsif tick.states = array['failed', 'failed', 'failed'] then
-      return next format('schedule %s: its last 3 runs failed: see select * from cron.job_run_details', tick.jobname);
+      return next format('schedule %s: its last 3 runs failed: see select * from cron.job_run_details', tick.name);
     end if;
   end loop;
 end $$;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -169,6 +170,15 @@ def test_a_schedule_that_failed_three_times_is_a_problem_and_a_paused_one_is_not
 
     admin.execute("select cron.alter_job(jobid, active := false) from cron.job")
     assert problems(queue) == {}
+
+
+def test_a_schedule_without_a_name_that_fails_is_a_problem_all_the_same(
+    queue: Queue, admin: psycopg.Connection[Any]
+) -> None:
+    ran(admin, ("failed", 3), ("failed", 2), ("failed", 1))
+    admin.execute("update cron.job set jobname = null")
+
+    assert re.match(r"schedule job \d+: its last 3 runs failed", problems(queue)["schedule"])
 
 
 def test_a_schedule_whose_runs_cannot_even_be_started_is_a_problem(

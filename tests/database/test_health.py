@@ -96,3 +96,11 @@ def test_health_shows_our_schedules_and_which_of_them_are_paused(queue: Queue) -
         False,
         None,
     )
+
+
+def test_a_schedule_without_a_name_goes_by_its_number(queue: Queue) -> None:
+    (made,) = queue.rows("select cron.schedule('* * * * *', 'select public.invoke_cron_tick()') as jobid")
+
+    (schedule,) = queue.call("queue_health")["cron_schedules"]
+
+    assert schedule["jobname"] == f"job {made['jobid']}"

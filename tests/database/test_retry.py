@@ -94,6 +94,37 @@ def test_of_two_dead_letters_with_one_key_only_one_is_retried(queue: Queue) -> N
     assert queue.job(older)["status"] == "queued"
 
 
+def test_a_thousand_dead_letters_come_back_in_one_call(queue: Queue) -> None:
+    queue.enqueue_many(*({"payload": {"n": n}} for n in range(1000)))
+    queue.resolve(*(result_of(job, "failed") for job in queue.claim(1000)))
+
+    assert queue.call("retry_failed_jobs") == {"retried": 1000, "skipped": [], "left": 0}
+
+
+def test_of_many_flows_a_call_brings_some_back_and_the_next_ones_the_others(queue: Queue) -> None:
+    for n in range(251):
+        queue.enqueue_many(
+            {"type": "root", "ref": "a", "payload": {"n": n}},
+            {"type": "leaf", "after": ["a"], "payload": {"n": n}},
+        )
+    queue.resolve(*(result_of(job, "failed") for job in queue.claim(1000)))
+
+    first, second = (queue.call("retry_failed_jobs") for _ in range(2))
+
+    assert (first["retried"], first["left"]) == (250, 1)
+    assert (second["retried"], second["left"]) == (1, 0)
+    assert queue.rows("select id from public.jobs where status = 'cancelled'") == []
+
+
+def test_a_dead_letter_whose_parents_are_done_comes_back_as_queued(queue: Queue) -> None:
+    jobs = queue.enqueue_many({"type": "root", "ref": "a"}, {"type": "leaf", "after": ["a"]})
+    queue.resolve_one(queue.claim_one())
+    queue.resolve_one(queue.claim_one(), "failed")
+
+    assert queue.call("retry_failed_jobs")["retried"] == 1
+    assert queue.job(jobs[1]["job_id"])["status"] == "queued"
+
+
 def test_a_retry_of_many_brings_their_flows_back(queue: Queue) -> None:
     jobs = queue.enqueue_many({"type": "root", "ref": "a"}, {"type": "leaf", "after": ["a"]})
     queue.resolve_one(queue.claim_one(), "failed")
