@@ -156,9 +156,9 @@ create index jobs_ready on public.jobs (type, org_key, place, id) where status =
 create index jobs_ready_by_place on public.jobs (type, place, id)
   where status = 'queued' and turn = 'ready' and priority >= -1000;
 create index jobs_alone on public.jobs (place, id) where status = 'queued' and turn = 'alone';
-create index jobs_later on public.jobs (run_at) where status = 'queued' and turn = 'later';
+create index jobs_later on public.jobs (run_at, id) where status = 'queued' and turn = 'later';
 create index jobs_leased on public.jobs (id) where status = 'processing';
-create index jobs_dead_letters on public.jobs (completed_at) where status = 'failed';
+create index jobs_dead_letters on public.jobs (completed_at, id) where status = 'failed';
 create index jobs_of_file on public.jobs (file_id, id) where file_id is not null;
 
 -- The picture at the top, kept even against statements that are not ours. Called by the trigger below, only when a

@@ -97,7 +97,7 @@ begin
   end if;
   return jsonb_build_object(
     'jobs', public.rows_of_jobs(page.job_ids,
-      case when action = 'pending' then 1 + coalesce(parts[1]::bigint, 0) end),
+      case when stage is not null then 1 + coalesce(parts[1]::bigint, 0) end),
     'next', next);
 end $$;
 comment on function public.list_jobs(text, jsonb, int, text) is

@@ -173,6 +173,16 @@ def test_the_jobs_of_a_file_come_with_its_path(queue: Queue) -> None:
     ]
 
 
+def test_the_pending_jobs_of_one_file_are_no_queue_and_have_no_positions(queue: Queue) -> None:
+    upload(queue.connection, "acme/a.txt")
+    (file,) = queue.rows("select id from public.ingested_files")
+
+    rows = listed(queue, "pending", 1, file_id=file["id"])
+
+    assert len(rows) == 3
+    assert not any("position" in row for row in rows)
+
+
 def test_a_search_that_finds_little_goes_on_page_by_page(queue: Queue) -> None:
     old = queue.enqueue("rare")["job_id"]
     queue.rows(

@@ -51,6 +51,29 @@ def test_a_page_deep_inside_reads_no_more_than_the_first(backlog: Callable[..., 
         assert (entries <= MOST_ENTRIES, sequential_scans) == (True, 0), (action, entries)
 
 
+def test_a_page_reads_no_more_where_thousands_share_a_moment(backlog: Callable[..., Backlog]) -> None:
+    jobs = backlog(analysed=True)
+    jobs.connection.execute(
+        "update public.jobs set run_at = '2999-01-01' where status = 'queued' and turn = 'later'"
+    )
+    jobs.connection.execute(
+        "insert into public.jobs (org_id, type, max_attempts, idempotency_key, status, completed_at) "
+        "select 'acme', 'a', 5, 'f' || n, 'failed', '2020-01-01' from generate_series(1, 20000) n"
+    )
+    jobs.connection.execute("vacuum analyze public.jobs")
+    middles = {
+        "pending": "select 'pending_9_1_' || public.microseconds(max(run_at)) || '_' || percentile_disc(0.5) "
+        "within group (order by id) from public.jobs where status = 'queued' and turn = 'later'",
+        "failed": "select 'failed_' || public.microseconds(max(completed_at)) || '_' || percentile_disc(0.5) "
+        "within group (order by id) from public.jobs where status = 'failed'",
+    }
+    for action, middle in middles.items():
+        found = jobs.connection.execute(middle.encode()).fetchone()
+        assert found is not None
+        entries, sequential_scans = jobs.count(page(action, cursor=f"'{found[0]}'"))
+        assert (entries <= MOST_ENTRIES, sequential_scans) == (True, 0), (action, entries)
+
+
 @pytest.mark.parametrize("analysed", [True, False], ids=["analysed", "never-analysed"])
 def test_a_page_that_finds_nothing_gives_up_after_some_thousand_jobs(
     backlog: Callable[..., Backlog], analysed: bool
