@@ -32,7 +32,7 @@ class JobRow(Row):
     attempts: int
     max_attempts: int
     crashes: int
-    progress: dict[str, Any] | None = None
+    progress: Any = None  # whatever JSON a worker reports
     file_id: int | None = None
     path: str | None = None  # of its file
     last_error: str | None = None  # its first 500 characters

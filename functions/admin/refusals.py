@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from functions.errors import (
+    AnswerUnknown,
     ConfigurationError,
     CrontickError,
     KeysUnavailable,
@@ -65,6 +66,13 @@ def refusal_of(error: CrontickError) -> Refusal:
     """What an error of the queue means to the caller of the API."""
     if isinstance(error, RequestRefused):
         return _of_database(error)
+    if isinstance(error, AnswerUnknown):
+        return Refusal(
+            500,
+            "misconfigured",
+            "the database answered in a shape that this version does not know: "
+            "deploy the version that fits the migrations; the function's log says more",
+        )
     if isinstance(error, QueueUnavailable):
         return _unavailable("the database cannot be reached or is too slow right now; try again in a moment")
     if isinstance(error, KeysUnavailable):

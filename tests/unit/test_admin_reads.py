@@ -137,6 +137,23 @@ def test_a_database_that_is_gone_is_503_with_no_more_than_that(
     assert "10.1.2.3" not in response.text
 
 
+def test_rows_of_another_version_are_not_taken_for_a_database_that_is_gone(
+    api: Api, rest: respx.MockRouter
+) -> None:
+    answers(rest, "list_jobs", {"jobs": [{"id": "seventeen"}], "next": None})
+    response = api.get("/jobs")
+    assert error_of(response) == (500, "misconfigured", None)
+    assert "deploy the version that fits the migrations" in response.text
+
+
+def test_whatever_a_worker_reported_as_progress_is_shown(api: Api, rest: respx.MockRouter) -> None:
+    rows = [JOB_ROW | {"progress": progress} for progress in ({"done": 0.5}, [1, 2], "half", 7, None)]
+    answers(rest, "list_jobs", {"jobs": rows, "next": None})
+    response = api.get("/jobs")
+    assert response.json is not None
+    assert [job["progress"] for job in response.json["jobs"]] == [{"done": 0.5}, [1, 2], "half", 7, None]
+
+
 def test_a_database_that_comes_back_is_asked_again_at_once(api: Api, rest: respx.MockRouter) -> None:
     route = rest.post("/rest/v1/rpc/queue_overview")
     route.side_effect = [httpx.ConnectError("refused"), httpx.Response(200, json=overview())]
