@@ -126,7 +126,7 @@ revoke all on function public.retry_job(bigint) from public, anon, authenticated
 grant execute on function public.retry_job(bigint) to service_role;
 
 -- Retries those of these dead letters that nothing keeps from it and nothing waits for, as retry_job does, but all in one
--- statement, and returns them: none when one of their keys is being taken right now. Of several with one key it is the oldest.
+-- statement, and returns them: none when one of their keys is being taken right now. Of several with one key the oldest.
 -- Called by retry_failed_jobs, which holds the locks of the jobs and their parents.
 create function public.retry_lone_jobs(job_ids bigint[], outdated bigint[]) returns bigint[]
 language plpgsql security definer
