@@ -17,9 +17,7 @@ from pydantic import TypeAdapter
 
 from functions.errors import QueueTooSlow
 from functions.queue_answers import asked
-from functions.queue_doctor import DoctorCalls
-from functions.queue_operations import QueueOperations
-from functions.queue_reads import QueueReads
+from functions.queue_calls import QueueCalls
 from functions.queue_rows import (
     ClaimedJob,
     ContentResult,
@@ -45,8 +43,8 @@ _CONTENT_RESULT = TypeAdapter(ContentResult | None).validate_python
 _ROWS = TypeAdapter(list[dict[str, Any]]).validate_python
 
 
-class JobQueue(DoctorCalls, QueueOperations, QueueReads):
-    """All calls a worker or an operator makes; what operators ask stands in the bases. Threads may share one."""
+class JobQueue(QueueCalls):
+    """The calls that workers make, and whoever enqueues. Threads may share one."""
 
     def _send(self, function: str, parameters: dict[str, Any]) -> Any:
         return self._client.rest.rpc(function, parameters).execute().data

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.queue_rows import QueueHealth, Row
+from functions.health_rows import QueueHealth
+from functions.queue_rows import Row
 
 JobList = Literal["all", "pending", "active", "failed", "by_file", "by_org"]
 JobStatus = Literal["waiting", "queued", "processing", "done", "failed", "cancelled"]

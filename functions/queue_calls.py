@@ -18,7 +18,7 @@ Answer = TypeVar("Answer")
 
 
 class QueueCalls:
-    """Base of `JobQueue`. Threads may share one."""
+    """Base of `JobQueue`, and of what operators ask besides. Threads may share one."""
 
     def __init__(
         self,

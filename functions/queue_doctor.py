@@ -1,4 +1,4 @@
-"""The calls by which an operator looks at a project as a whole, and joins a worker to it: a part of `JobQueue`."""
+"""What an operator asks of a project as a whole, and joining a worker to it: a part of `OperatorsQueue`."""
 
 from __future__ import annotations
 

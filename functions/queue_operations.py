@@ -1,4 +1,4 @@
-"""What people change in the queue, and the sweeps they start. A part of `JobQueue`.
+"""What people change in the queue, and the sweeps they start. A part of `OperatorsQueue`.
 
 Whatever an operator does goes through `operate`, which writes down who did it in the same transaction.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from functions.health_rows import FileSweep
 from functions.operator_rows import Operation
 from functions.queue_calls import QueueCalls
-from functions.queue_rows import FileSweep
 
 _NOT_TWICE = ("retry", "tick")  # a second retry would be refused, though the first one worked
 

@@ -1,4 +1,4 @@
-"""What people read of the queue: pages of jobs and files, the overview, the audit trail. A part of `JobQueue`.
+"""What people read of the queue: pages of jobs and files, the overview, the audit trail. A part of `OperatorsQueue`.
 
 Every call is bounded in the database, so that a reader never slows the queue down, and only reads: again is harmless.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from functions.health_rows import QueueHealth
 from functions.operator_rows import (
     FileDetails,
     FilePage,
@@ -21,7 +22,6 @@ from functions.operator_rows import (
     QueueOverview,
 )
 from functions.queue_calls import QueueCalls
-from functions.queue_rows import QueueHealth
 
 _JOB = TypeAdapter(JobDetails | None).validate_python
 _FILE = TypeAdapter(FileDetails | None).validate_python

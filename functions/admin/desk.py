@@ -11,8 +11,8 @@ from functions import log
 from functions.admin.answers import as_bytes
 from functions.admin.identity import Doorkeeper, Operator
 from functions.admin.snapshot import Shared
-from functions.job_queue import JobQueue
 from functions.operator_rows import HistoryHours, Operation
+from functions.operators_queue import OperatorsQueue
 from functions.queue_tables import QueueTables
 from functions.registry import Registry
 from functions.settings import Settings, load_settings
@@ -35,7 +35,7 @@ class Desk:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.client = SupabaseClient.from_settings(settings)
-        self.queue = JobQueue(self.client, patience_seconds=_PATIENCE_SECONDS)
+        self.queue = OperatorsQueue(self.client, patience_seconds=_PATIENCE_SECONDS)
         self.tables = QueueTables(self.client, patience_seconds=_PATIENCE_SECONDS)
         self.doorkeeper = Doorkeeper(settings)
         self.overviews: Shared[HistoryHours, Overview] = Shared(self._overview)

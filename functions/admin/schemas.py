@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from functions.health_rows import NotRetried, QueueHealth
 from functions.operator_rows import FoundProblem, JobRow, JobStatus
-from functions.queue_rows import NotRetried, QueueHealth
 
 
 class Answer(BaseModel):

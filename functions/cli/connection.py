@@ -16,7 +16,7 @@ from storage3.exceptions import StorageApiError
 from functions.cli.local import REPOSITORY
 from functions.cli.naming import LocalFile
 from functions.cli.terminal import Misuse, Problem, command
-from functions.job_queue import JobQueue
+from functions.operators_queue import OperatorsQueue
 from functions.settings import Settings, load_settings
 from functions.supabase_client import SupabaseClient
 
@@ -31,7 +31,7 @@ class Connection:
     def __init__(self, url: str, client: SupabaseClient) -> None:
         self._url = url.rstrip("/")
         self._client = client
-        self.queue = JobQueue(client)
+        self.queue = OperatorsQueue(client)
 
     def rows(
         self,

@@ -16,7 +16,7 @@ from rich.text import Text
 from functions.cli.connection import connect, project, settings
 from functions.cli.options import Json
 from functions.cli.terminal import Misuse, Problem, command, console, counted, print_json, shown
-from functions.queue_rows import Retried
+from functions.health_rows import Retried
 
 JobId = Annotated[
     int, typer.Argument(metavar="JOB", min=1, show_default=False, help="The job's number, as in: status.")

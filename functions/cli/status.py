@@ -29,7 +29,7 @@ from functions.cli.terminal import (
     shown,
     status_text,
 )
-from functions.queue_rows import CronRun, QueueHealth
+from functions.health_rows import CronRun, QueueHealth
 
 _DEAD_LETTERS = 10
 _PUT_BACK = 10

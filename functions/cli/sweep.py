@@ -18,7 +18,7 @@ from rich.text import Text
 from functions.cli.connection import connect, project, settings
 from functions.cli.options import Json
 from functions.cli.terminal import Problem, command, console, counted, print_json
-from functions.queue_rows import FileSweep
+from functions.health_rows import FileSweep
 
 _BUSY_SECONDS = 0.5
 _BUSY_ATTEMPTS = 60

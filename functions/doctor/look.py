@@ -15,7 +15,7 @@ from functions.doctor.answers import WorkerAnswer
 from functions.doctor.facts import Facts, Secret
 from functions.doctor.findings import Unknown
 from functions.errors import AnswerUnknown, CrontickError, RequestRefused
-from functions.job_queue import JobQueue
+from functions.operators_queue import OperatorsQueue
 from functions.queue_answers import UNKNOWN_FUNCTION
 from functions.redact import message_of, redact
 from functions.repetition import TimeLeft
@@ -68,7 +68,7 @@ def look(
     """Asks the database, through it each worker, and Storage. `patience`: seconds for each call in all."""
     url, key = settings.supabase()
     with SupabaseClient(url, key) as client:
-        queue = JobQueue(client)
+        queue = OperatorsQueue(client)
         storage_problem = _storage_problem(client)
         asked_at, started = now(), time.monotonic()
         try:
@@ -96,7 +96,7 @@ def look(
         )
 
 
-def _facts(queue: JobQueue, snapshot_seconds: int, patience: float) -> Facts:
+def _facts(queue: OperatorsQueue, snapshot_seconds: int, patience: float) -> Facts:
     said = queue.inspect_project(snapshot_seconds=snapshot_seconds, time_left=_within(patience))
     try:
         return Facts.model_validate(said)
@@ -115,7 +115,7 @@ def _is_unknown(error: CrontickError) -> bool:
     return isinstance(error, RequestRefused) and error.sqlstate == UNKNOWN_FUNCTION
 
 
-def _answers(queue: JobQueue, patience: float) -> bool:
+def _answers(queue: OperatorsQueue, patience: float) -> bool:
     try:
         queue.is_paused(time_left=_within(patience))
     except CrontickError:
@@ -123,7 +123,7 @@ def _answers(queue: JobQueue, patience: float) -> bool:
     return True
 
 
-def _workers(queue: JobQueue, facts: Facts, patience: float) -> tuple[WorkerSeen, ...]:
+def _workers(queue: OperatorsQueue, facts: Facts, patience: float) -> tuple[WorkerSeen, ...]:
     try:
         pairs = facts.secrets.get().workers
     except Unknown:
@@ -142,7 +142,7 @@ def _can_call(facts: Facts) -> bool:
     return any(one.name == "http" and one.schema_name == "extensions" for one in found)
 
 
-def _worker(queue: JobQueue, endpoint: Secret, secret: Secret, patience: float) -> WorkerSeen:
+def _worker(queue: OperatorsQueue, endpoint: Secret, secret: Secret, patience: float) -> WorkerSeen:
     """Pings twice where the first answer may have been that of an instance that was still starting."""
     if not (endpoint.present and secret.present and endpoint.host):
         return WorkerSeen(endpoint, secret)

@@ -17,7 +17,7 @@ from functions.doctor.facts import Route
 from functions.doctor.findings import Check, Finding, Verdict, broken, note, ok, warning
 from functions.doctor.look import Seen
 from functions.errors import CrontickError
-from functions.job_queue import JobQueue
+from functions.operators_queue import OperatorsQueue
 from functions.redact import message_of, redact
 from functions.supabase_client import SupabaseClient
 
@@ -130,7 +130,7 @@ class Probe:
             self.client.remove(upload.bucket, [upload.path]).raise_for_status()
             for picture in pictures:
                 self.client.remove(picture["bucket_id"], [picture["path"]]).raise_for_status()
-            JobQueue(self.client).forget_probe(upload.path)
+            OperatorsQueue(self.client).forget_probe(upload.path)
         except (httpx.HTTPError, APIError, CrontickError) as error:
             return redact(message_of(error))
         return ""

@@ -17,7 +17,7 @@ from werkzeug.test import Client
 
 from functions.admin import desk
 from functions.cli import connection
-from functions.job_queue import JobQueue
+from functions.operators_queue import OperatorsQueue
 from functions.settings import variables
 from handlers.ai.models.ladder import forget_places
 from handlers.ai.reading import recognition
@@ -60,10 +60,10 @@ def rest() -> Iterator[respx.MockRouter]:
 
 
 @pytest.fixture
-def queue() -> Iterator[JobQueue]:
+def queue() -> Iterator[OperatorsQueue]:
     """The real client of the queue, which waits for nothing before it tries again."""
     with client() as supabase:
-        yield JobQueue(supabase, sleep=lambda _: None)
+        yield OperatorsQueue(supabase, sleep=lambda _: None)
 
 
 @pytest.fixture

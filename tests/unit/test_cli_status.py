@@ -11,7 +11,7 @@ import pytest
 import respx
 
 from functions.cli.status import tick_text
-from functions.queue_rows import CronRun
+from functions.health_rows import CronRun
 from tests.unit.cli_calls import URL, crontick
 from tests.unit.cli_rows import START, file_status, job
 

@@ -10,13 +10,13 @@ import pytest
 import respx
 
 from functions.errors import AnswerUnknown, QueueUnavailable, RequestRefused
-from functions.job_queue import JobQueue
 from functions.operator_rows import Operation
+from functions.operators_queue import OperatorsQueue
 
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_a_pause_is_read_from_the_settings_row(
-    enabled: bool, rest: respx.MockRouter, queue: JobQueue
+    enabled: bool, rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     rest.get("/rest/v1/job_queue_settings").respond(json=[{"processing_enabled": enabled}])
     assert queue.is_paused() is not enabled
@@ -24,13 +24,13 @@ def test_a_pause_is_read_from_the_settings_row(
 
 @pytest.mark.parametrize("rows", [[], [{}], [{"processing_enabled": None}]], ids=str)
 def test_what_does_not_say_paused_is_not_paused(
-    rows: list[object], rest: respx.MockRouter, queue: JobQueue
+    rows: list[object], rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     rest.get("/rest/v1/job_queue_settings").respond(json=rows)
     assert queue.is_paused() is False
 
 
-def test_what_operators_do_is_one_call_that_names_them(rest: respx.MockRouter, queue: JobQueue) -> None:
+def test_what_operators_do_is_one_call_that_names_them(rest: respx.MockRouter, queue: OperatorsQueue) -> None:
     answer = {"job_id": 7, "status": "queued", "revived": 0}
     route = rest.post("/rest/v1/rpc/operate").respond(json=answer)
 
@@ -47,7 +47,7 @@ def test_what_operators_do_is_one_call_that_names_them(rest: respx.MockRouter, q
     ("action", "dry_run", "calls"), [("pause", False, 2), ("retry", False, 1), ("retry", True, 2)]
 )
 def test_an_operation_is_repeated_where_twice_is_once(
-    action: Operation, dry_run: bool, calls: int, rest: respx.MockRouter, queue: JobQueue
+    action: Operation, dry_run: bool, calls: int, rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     route = rest.post("/rest/v1/rpc/operate")
     route.side_effect = [httpx.ReadError("reset"), httpx.Response(200, json={})]
@@ -58,7 +58,7 @@ def test_an_operation_is_repeated_where_twice_is_once(
     assert route.call_count == calls
 
 
-def test_a_refusal_says_what_the_database_said(rest: respx.MockRouter, queue: JobQueue) -> None:
+def test_a_refusal_says_what_the_database_said(rest: respx.MockRouter, queue: OperatorsQueue) -> None:
     refusal = {"code": "PT409", "message": "job 7 is done", "hint": None, "details": None}
     rest.post("/rest/v1/rpc/operate").respond(409, json=refusal)
 
@@ -70,7 +70,7 @@ def test_a_refusal_says_what_the_database_said(rest: respx.MockRouter, queue: Jo
 
 @pytest.mark.parametrize("answer", [None, [], "done"], ids=repr)
 def test_an_operation_that_does_not_say_what_came_of_it_is_not_believed(
-    answer: object, rest: respx.MockRouter, queue: JobQueue
+    answer: object, rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     rest.post("/rest/v1/rpc/operate").respond(content=json.dumps(answer))
 
@@ -79,7 +79,7 @@ def test_an_operation_that_does_not_say_what_came_of_it_is_not_believed(
 
 
 def test_health_is_typed_and_tolerates_what_a_newer_database_adds(
-    rest: respx.MockRouter, queue: JobQueue
+    rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     rest.post("/rest/v1/rpc/queue_health").respond(
         json={

@@ -10,8 +10,8 @@ import pytest
 import respx
 
 from functions.errors import AnswerUnknown
-from functions.job_queue import JobQueue
 from functions.operator_rows import FileDetails, JobDetails
+from functions.operators_queue import OperatorsQueue
 
 TIME = "2030-01-31T12:00:00+00:00"
 JOB = {
@@ -42,7 +42,7 @@ def sent(route: respx.Route) -> Any:
 
 
 def test_a_page_of_jobs_is_asked_for_by_action_filter_size_and_cursor(
-    rest: respx.MockRouter, queue: JobQueue
+    rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     route = rest.post("/rest/v1/rpc/list_jobs").respond(json={"jobs": [JOB | {"new": 1}], "next": "all_7"})
 
@@ -57,7 +57,9 @@ def test_a_page_of_jobs_is_asked_for_by_action_filter_size_and_cursor(
     }
 
 
-def test_a_job_comes_with_its_flow_its_attempts_and_its_file(rest: respx.MockRouter, queue: JobQueue) -> None:
+def test_a_job_comes_with_its_flow_its_attempts_and_its_file(
+    rest: respx.MockRouter, queue: OperatorsQueue
+) -> None:
     run = {"attempt": 1, "outcome": "retry", "finished_at": TIME, "worker_id": "0" * 32, "cost": 0.25}
     parent = {"id": 6, "type": "analyze_file", "status": "done", "ref": "analysis"}
     route = rest.post("/rest/v1/rpc/describe_job").respond(
@@ -81,10 +83,10 @@ def test_a_job_comes_with_its_flow_its_attempts_and_its_file(rest: respx.MockRou
 )
 def test_what_is_not_there_is_none(
     function: str,
-    call: Callable[[JobQueue], object],
+    call: Callable[[OperatorsQueue], object],
     nothing: str,
     rest: respx.MockRouter,
-    queue: JobQueue,
+    queue: OperatorsQueue,
 ) -> None:
     rest.post(f"/rest/v1/rpc/{function}").respond(content=nothing)
 
@@ -92,7 +94,7 @@ def test_what_is_not_there_is_none(
 
 
 def test_a_page_of_files_counts_cards_and_one_file_brings_them(
-    rest: respx.MockRouter, queue: JobQueue
+    rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     route = rest.post("/rest/v1/rpc/list_files").respond(json={"files": [FILE | {"cards": 2}], "next": None})
     card = {"id": "0" * 32, "type": "basic", "question": "2 + 2?", "answer": "4"}
@@ -107,7 +109,7 @@ def test_a_page_of_files_counts_cards_and_one_file_brings_them(
     assert sent(route) == {"filter": {"path": "a.p"}, "page_size": 50, "cursor": None}
 
 
-def test_the_audit_trail_comes_in_pages(rest: respx.MockRouter, queue: JobQueue) -> None:
+def test_the_audit_trail_comes_in_pages(rest: respx.MockRouter, queue: OperatorsQueue) -> None:
     row = {"id": 2, "at": TIME, "actor": "me", "action": "pause", "job_id": None, "details": {}}
     route = rest.post("/rest/v1/rpc/list_operations").respond(
         json={"operations": [row], "next": "operations_2"}
@@ -119,7 +121,7 @@ def test_the_audit_trail_comes_in_pages(rest: respx.MockRouter, queue: JobQueue)
     assert sent(route) == {"page_size": 1, "cursor": None}
 
 
-def test_the_overview_is_typed(rest: respx.MockRouter, queue: JobQueue) -> None:
+def test_the_overview_is_typed(rest: respx.MockRouter, queue: OperatorsQueue) -> None:
     bucket = {"at": TIME, "done": 3, "failed": 0, "retried": 1, "crashed": 0, "p50_ms": None, "p95_ms": None}
     route = rest.post("/rest/v1/rpc/queue_overview").respond(
         json={
@@ -140,7 +142,7 @@ def test_the_overview_is_typed(rest: respx.MockRouter, queue: JobQueue) -> None:
     assert sent(route) == {"hours": 1}
 
 
-def test_a_page_in_another_shape_is_not_believed(rest: respx.MockRouter, queue: JobQueue) -> None:
+def test_a_page_in_another_shape_is_not_believed(rest: respx.MockRouter, queue: OperatorsQueue) -> None:
     rest.post("/rest/v1/rpc/list_jobs").respond(json=[JOB])
 
     with pytest.raises(AnswerUnknown):

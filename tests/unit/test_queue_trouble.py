@@ -17,7 +17,7 @@ from functions.errors import (
     QueueUnavailable,
     RequestRefused,
 )
-from functions.job_queue import JobQueue
+from functions.operators_queue import OperatorsQueue
 from functions.queue_rows import JobResult
 from functions.supabase_client import SupabaseClient
 
@@ -26,11 +26,11 @@ CLAIM = "/rest/v1/rpc/claim_jobs"
 RESOLVE = "/rest/v1/rpc/resolve_jobs"
 
 
-def claim(queue: JobQueue, **more: Any) -> Any:
+def claim(queue: OperatorsQueue, **more: Any) -> Any:
     return queue.claim(WORKER, batch_size=5, lease_seconds=120, **more)
 
 
-def resolve(queue: JobQueue) -> Any:
+def resolve(queue: OperatorsQueue) -> Any:
     return queue.resolve(WORKER, [JobResult(7, "a", "done"), JobResult(8, "b", "done")])
 
 
@@ -45,7 +45,7 @@ def sent(route: respx.Route) -> list[Any]:
     ids=["json", "a code that is no code", "no object", "html", "empty"],
 )
 def test_what_a_gateway_says_is_trouble_that_may_pass_and_not_a_refused_key(
-    status: int, body: bytes, rest: respx.MockRouter, queue: JobQueue
+    status: int, body: bytes, rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     route = rest.post(CLAIM).respond(status, content=body)
     with pytest.raises(QueueUnavailable, match=str(status)):
@@ -56,7 +56,7 @@ def test_what_a_gateway_says_is_trouble_that_may_pass_and_not_a_refused_key(
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("body", [b'{"message": "Invalid API key"}', b"<html>"])
 def test_only_401_and_403_say_that_the_key_is_refused(
-    status: int, body: bytes, rest: respx.MockRouter, queue: JobQueue
+    status: int, body: bytes, rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     rest.post(CLAIM).respond(status, content=body)
     with pytest.raises(ConfigurationError, match="the API key was refused"):
@@ -65,7 +65,7 @@ def test_only_401_and_403_say_that_the_key_is_refused(
 
 @pytest.mark.parametrize("status", [302, 404, 413])
 def test_another_status_of_a_gateway_is_a_refusal(
-    status: int, rest: respx.MockRouter, queue: JobQueue
+    status: int, rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     route = rest.post(RESOLVE).respond(status, json={"message": "no Route matched"})
     with pytest.raises(RequestRefused, match=str(status)):
@@ -74,7 +74,7 @@ def test_another_status_of_a_gateway_is_a_refusal(
 
 
 def test_a_claim_that_is_repeated_says_what_is_held_so_that_a_lost_answer_is_given_again(
-    rest: respx.MockRouter, queue: JobQueue
+    rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     route = rest.post(CLAIM)
     route.side_effect = [httpx.ReadTimeout("slow"), httpx.Response(502), httpx.Response(200, json=[])]
@@ -85,7 +85,7 @@ def test_a_claim_that_is_repeated_says_what_is_held_so_that_a_lost_answer_is_giv
 
 @pytest.mark.parametrize("answer", [httpx.Response(502), httpx.ReadError("reset")], ids=repr)
 def test_a_call_that_must_not_happen_twice_is_not_repeated_once_it_may_have_happened(
-    answer: Any, rest: respx.MockRouter, queue: JobQueue
+    answer: Any, rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     route = rest.post("/rest/v1/rpc/operate").mock(side_effect=[answer])
     with pytest.raises(QueueUnavailable):
@@ -105,7 +105,7 @@ def test_a_call_that_must_not_happen_twice_is_not_repeated_once_it_may_have_happ
     ids=repr,
 )
 def test_it_is_repeated_when_it_certainly_did_not_happen(
-    answer: Any, rest: respx.MockRouter, queue: JobQueue
+    answer: Any, rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     route = rest.post("/rest/v1/rpc/operate")
     route.side_effect = [answer, httpx.Response(200, json={})]
@@ -124,7 +124,7 @@ def test_it_is_repeated_when_it_certainly_did_not_happen(
     ids=repr,
 )
 def test_results_that_take_too_long_come_back_at_once_to_be_sent_in_smaller_batches(
-    answer: Any, rest: respx.MockRouter, queue: JobQueue
+    answer: Any, rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     route = rest.post(RESOLVE).mock(side_effect=[answer])
     with pytest.raises(QueueTooSlow):
@@ -146,7 +146,7 @@ def test_results_that_take_too_long_come_back_at_once_to_be_sent_in_smaller_batc
     ids=["none", "null", "204", "one of two", "three for two", "html", "object"],
 )
 def test_an_answer_without_a_verdict_for_each_result_is_not_believed(
-    answer: httpx.Response, rest: respx.MockRouter, queue: JobQueue
+    answer: httpx.Response, rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     rest.post(RESOLVE).mock(return_value=answer)
     with pytest.raises(AnswerUnknown, match="resolve_jobs answered in a shape"):
@@ -154,7 +154,7 @@ def test_an_answer_without_a_verdict_for_each_result_is_not_believed(
 
 
 def test_no_try_begins_when_the_time_is_over_and_none_gets_more_than_is_left(
-    rest: respx.MockRouter, queue: JobQueue
+    rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     route = rest.post(CLAIM).mock(side_effect=httpx.ConnectError("refused"))
     left = iter([8.0, 8.0, 6.0, 0.0])
@@ -165,7 +165,7 @@ def test_no_try_begins_when_the_time_is_over_and_none_gets_more_than_is_left(
 
 
 def test_without_a_limit_a_try_gets_nine_seconds_and_half_of_them_to_connect(
-    rest: respx.MockRouter, queue: JobQueue
+    rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     route = rest.post(CLAIM).respond(json=[])
     claim(queue)
@@ -188,12 +188,12 @@ def test_a_url_or_key_that_cannot_be_sent_is_a_matter_of_configuration_and_not_r
         SupabaseClient(url, key) as supabase,
         pytest.raises(ConfigurationError, match="SUPABASE_URL") as caught,
     ):
-        claim(JobQueue(supabase, sleep=lambda _: None))
+        claim(OperatorsQueue(supabase, sleep=lambda _: None))
     assert "hidden" not in str(caught.value)
 
 
 def test_a_header_that_http_does_not_know_is_not_quoted_either(
-    rest: respx.MockRouter, queue: JobQueue
+    rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     illegal = httpx.LocalProtocolError("Illegal header value b'Bearer hidden\\n'")
     route = rest.post(CLAIM).mock(side_effect=illegal)
@@ -204,7 +204,7 @@ def test_a_header_that_http_does_not_know_is_not_quoted_either(
 
 
 def test_it_is_known_since_when_the_database_has_not_answered(
-    rest: respx.MockRouter, queue: JobQueue
+    rest: respx.MockRouter, queue: OperatorsQueue
 ) -> None:
     route = rest.post(CLAIM)
     route.side_effect = httpx.ConnectError("refused")
