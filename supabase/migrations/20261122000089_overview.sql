@@ -30,7 +30,7 @@ begin
         case when r.outcome in ('retry', 'error') and exists (
           select from public.jobs j where j.id = r.job_id and j.max_attempts <= r.attempt)
           then 'failed' else r.outcome end as outcome,
-        case when r.outcome = 'done' and r.reused_from is null
+        case when r.outcome = 'done' and r.reused_from is null and r.duration_ms is not null
           then round(20 * ln(greatest(r.duration_ms, 1)::double precision)) end as level,
         count(*) as attempts, max(r.duration_ms) as ms
       from public.job_runs r where r.finished_at >= first_at

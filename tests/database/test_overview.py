@@ -92,6 +92,17 @@ def test_durations_are_those_of_attempts_that_ended_well_and_really_ran(queue: Q
     assert newest[0]["p95_ms"] == pytest.approx(1900, rel=0.06)
 
 
+def test_attempts_of_unknown_duration_do_not_count_among_the_fast_ones(queue: Queue) -> None:
+    for ms in (100, 200, 3000):
+        run(queue, "done", ms=ms)
+    for _ in range(3):
+        run(queue, "done")
+
+    (newest,) = [b for b in queue.call("queue_overview", hours=1)["history"]["buckets"] if b["done"]]
+
+    assert (newest["done"], newest["p50_ms"], newest["p95_ms"]) == (6, 200, 3000)
+
+
 def test_an_attempt_stands_in_the_stretch_of_time_in_which_it_ended(queue: Queue) -> None:
     run(queue, "done", seconds_ago=3 * 3600)
     run(queue, "done", seconds_ago=7 * 3600)
