@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import httpx
 
-from functions.supabase_client import SupabaseClient
+from functions.supabase_client import SupabaseClient, leads_elsewhere
 from handlers.contract import Reject, Retry
 
 _MEGABYTE = 1024 * 1024  # as the limits per kind count
@@ -87,7 +87,7 @@ def _reaching_storage() -> Iterator[None]:
 
 def _check_place(bucket: str, path: str) -> None:
     """The secret key opens every organisation's folder, and a `..` on the way to Storage leads into another."""
-    if {"", ".", ".."} & {bucket, *path.split("/")}:
+    if leads_elsewhere(bucket, path):
         raise Reject("the file's path has a part that is empty, . or ..; rename the file and upload it again")
 
 

@@ -123,6 +123,11 @@ class SupabaseClient:
             request.extensions["timeout"] = _timeout(seconds).as_dict()
 
 
+def leads_elsewhere(bucket: str, path: str) -> bool:
+    """Whether a place in Storage could be another one by the time it is reached: a `..` is followed on the way."""
+    return bool({"", ".", ".."} & {bucket, *path.split("/")})
+
+
 def _pass_trace_on(request: httpx.Request) -> None:
     """So that a job which this request enqueues belongs to the trace that it is made for."""
     if (trace := trace_context.current()) and trace.traceparent:

@@ -176,6 +176,20 @@ def test_a_thumbnail_of_another_size_is_404(api: Api, rest: respx.MockRouter) ->
 
 
 @pytest.mark.parametrize(
+    ("bucket", "path"),
+    [("..", "../../rest/v1/jobs"), ("thumbnails", "../../../../rest/v1/jobs"), ("thumbnails", "acme/./a")],
+)
+def test_the_place_of_a_thumbnail_leads_to_nothing_else_that_the_secret_key_opens(
+    api: Api, rest: respx.MockRouter, bucket: str, path: str
+) -> None:
+    place = {"size": 256, "bucket_id": bucket, "path": path, "width": 256, "height": 181}
+    answers(rest, "describe_file", FILE | {"thumbnails": [place]})
+    elsewhere = rest.get().respond(json=[{"payload": "secret"}])
+    assert error_of(api.get("/files/7/thumbnails/256"))[0] == 404
+    assert not elsewhere.called
+
+
+@pytest.mark.parametrize(
     ("answer", "status"),
     [
         (httpx.Response(400, json={"statusCode": "404"}), 404),
