@@ -99,10 +99,11 @@ export class App {
     requestAnimationFrame(() => {
       this.waiting = false;
       if (!this.poll.running) return;
+      const needed = banners(this).flat().filter(Boolean);
       show(
         this.root,
         header(this),
-        h("div", { class: "banners", "data-key": "banners" }, banners(this)),
+        h("div", { class: "banners", "data-key": "banners", role: needed.length ? "region" : null, "aria-label": needed.length ? "What needs a person" : null }, needed),
         h("main", { id: "content", class: "content", tabindex: -1, "data-key": `view-${this.view}` }, this.shown.draw()),
       );
       this.shown.drawn?.();

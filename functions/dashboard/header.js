@@ -33,7 +33,7 @@ export function header(app) {
     h(
       "div",
       { class: "top-row" },
-      h("a", { class: "brand", href: link("overview") }, mark(), h("span", {}, "crontick")),
+      h("a", { class: "brand", href: link("overview") }, mark(), word("crontick")),
       config.environment && h("span", { class: "pill environment" }, bdi(config.environment)),
       config.local && h("span", { class: "pill is-local", title: "A Supabase on this machine: nothing here is production" }, "Local"),
       liveState(app.live),

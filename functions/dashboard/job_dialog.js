@@ -71,7 +71,7 @@ function body(...content) {
 
 function errors(job) {
   return [
-    job.last_error && h("p", { class: "error-box" }, bdi(job.last_error)),
+    job.last_error && h("p", { class: "error-box", tabindex: 0, role: "group", "aria-label": "Error" }, bdi(job.last_error)),
     job.public_error && h("p", { class: "quiet" }, "Its owner reads: ", bdi(job.public_error)),
   ];
 }

@@ -77,7 +77,11 @@ export class Plot {
     return s(
       "g",
       { class: "times" },
-      marks.map(({ bucket, at }) => s("text", { x: this.scale.x(at), y: HEIGHT - 7, "text-anchor": "middle" }, every >= 86_400 ? day(bucket.at) : clock(bucket.at))),
+      marks.map(({ bucket, at }) => {
+        const x = this.scale.x(at);
+        const last = x + LABEL_PX / 2 > width;
+        return s("text", { x: last ? width : x, y: HEIGHT - 7, "text-anchor": last ? "end" : "middle" }, every >= 86_400 ? day(bucket.at) : clock(bucket.at));
+      }),
     );
   }
 
@@ -102,6 +106,7 @@ export class Plot {
     const middle = (at) => this.scale.x(at) + this.scale.step / 2;
     return this.series.map(({ name }) => {
       const known = buckets.map((bucket, at) => ({ value: bucket[name] ?? null, at })).filter(({ value }) => value !== null);
+      const alone = (at) => (buckets[at - 1]?.[name] ?? null) === null && (buckets[at + 1]?.[name] ?? null) === null;
       let path = "";
       known.forEach(({ value, at }, index) => {
         const joined = index > 0 && at - known[index - 1].at === 1;
@@ -111,7 +116,7 @@ export class Plot {
         "g",
         { class: `line is-${name}` },
         s("path", { d: path }),
-        known.map(({ value, at }) => s("circle", { cx: middle(at).toFixed(1), cy: this.scale.y(value).toFixed(1), r: this.scale.step > 8 ? 2 : 1.2 })),
+        known.map(({ value, at }) => s("circle", { cx: middle(at).toFixed(1), cy: this.scale.y(value).toFixed(1), r: alone(at) ? 3 : this.scale.step > 8 ? 2 : 1.2 })),
       );
     });
   }

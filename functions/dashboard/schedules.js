@@ -1,7 +1,7 @@
 // What drives the queue: the schedules of pg_cron, and the last calls of the function with what came of them.
 
 import { bdi, h } from "./dom.js";
-import { ago, moment, seconds } from "./format.js";
+import { ago, milliseconds, moment } from "./format.js";
 import { badge } from "./status.js";
 import { empty, table } from "./table.js";
 
@@ -32,7 +32,7 @@ export function ticks(app, { recent_ticks: rows }) {
       cells: [
         h("time", { datetime: row.start_time, title: moment(row.start_time) }, ago(row.start_time, app.now())),
         outcome(app, row.status, null, row.return_message),
-        row.end_time && row.start_time ? seconds((Date.parse(row.end_time) - Date.parse(row.start_time)) / 1000) : "–",
+        row.end_time && row.start_time ? milliseconds(Date.parse(row.end_time) - Date.parse(row.start_time)) : "–",
       ],
     })),
   });

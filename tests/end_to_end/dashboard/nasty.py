@@ -48,7 +48,7 @@ FAILED = [
 ]  # fmt: skip
 PENDING = [
     job(7001 + n, status="queued", position=n + 1, completed_at=None, attempts=0, org_id="acme" if n % 3 else ARABIC,
-        waits_for="2 of type analyze_file run already (limit 2)" if n == 2 else None)
+        waits_for=f"2 of {MARKUP} run already (limit 2)" if n == 2 else None)
     for n in range(12)
 ] + [job(7100, status="waiting", position=13, completed_at=None, attempts=0, type="create_cards",
          waits_for=f"1 unfinished job(s) {MARKUP}")]  # fmt: skip
@@ -126,8 +126,8 @@ def overview(hours: int = 6) -> dict[str, Any]:
              "oldest_due_seconds": 95, "avg_ms": 8123},
             {"type": "create_cards", "waiting": 12, "queued": 180, "due": 169, "processing": 1, "failed": 13,
              "oldest_due_seconds": 4, "avg_ms": 22_010},
-            {"type": "call_webhook", "waiting": 0, "queued": 0, "due": 0, "processing": 0, "failed": 0,
-             "oldest_due_seconds": None, "avg_ms": None},
+            {"type": "an_extremely_long_job_type_name_that_somebody_chose_in_a_hurry", "waiting": 0, "queued": 0,
+             "due": 0, "processing": 0, "failed": 0, "oldest_due_seconds": None, "avg_ms": None},
         ],
         "by_org": [
             {"org_id": name, "queued": queued, "due": queued, "processing": 1, "failed": failed}

@@ -60,6 +60,7 @@ def test_what_any_answer_could_hold_stays_text_in_every_view(
         page.goto(f"{api.url}/dashboard{api.fragment()}")
         page.get_by_text("Live", exact=True).wait_for()
         go_to(page, view)
+        page.locator(f"main[data-key=view-{view.partition('?')[0]}]").wait_for()
         expect(page.get_by_text(MARKUP).first).to_be_attached()
         page.wait_for_load_state("networkidle")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.end_to_end.dashboard.conftest import OpenPage
@@ -119,6 +121,39 @@ def test_every_control_has_a_name_and_every_text_enough_contrast(
                 expect(page.locator(".skeleton")).to_have_count(0)
                 assert page.evaluate(nameless) == [], view
                 assert page.evaluate(TOO_PALE) == [], (view, colours)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing_that_keeps_anybody_out(visit: OpenPage, api: JobsApiStandIn, width: int) -> None:
+    api.paused = "a reason that somebody gave"
+    with visit(width=width) as page:
+        page.goto(f"{api.url}/dashboard")
+        page.get_by_role("heading", name="Sign in").wait_for()
+        assert violations(page) == []
+        page.goto(f"{api.url}/dashboard{api.fragment()}")
+        page.get_by_text("Live", exact=True).wait_for()
+        for view in (
+            "overview",
+            "jobs?view=failed",
+            "jobs?view=all&job=8001",
+            "files",
+            "files?file=2",
+            "audit",
+        ):
+            go_to(page, view)
+            expect(page.locator(".skeleton")).to_have_count(0)
+            page.wait_for_load_state("networkidle")
+            assert violations(page) == [], view
+        go_to(page, "jobs?view=failed")
+        page.get_by_role("button", name="Retry all…").click()
+        page.get_by_role("dialog").get_by_role("button", name="Retry 24 jobs").wait_for()
+        assert violations(page) == []
+
+
+def violations(page: Page) -> list[tuple[str, list[str]]]:
+    """Axe's rules that are broken, each with the elements that break them."""
+    found = Axe().run(page).response["violations"]
+    return [(one["id"], [node["html"][:160] for node in one["nodes"]]) for one in found]
 
 
 # WCAG's formula over every element that has text of its own, against the nearest ground that is painted.

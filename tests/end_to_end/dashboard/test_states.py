@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from playwright.sync_api import Route, expect
 
@@ -229,6 +231,42 @@ def test_every_view_fits_the_screen_in_either_colour(
             page.wait_for_load_state("networkidle")
             keep_screenshot(page, f"{name}-{device}-{colours}", whole=not page.locator("dialog").count())
             assert fits(page), view
+
+
+def test_the_times_below_a_plot_are_whole_wherever_the_hour_falls(
+    visit: OpenPage, api: JobsApiStandIn
+) -> None:
+    cut = """() => [...document.querySelectorAll('.times text')]
+        .filter((text) => { const box = text.getBBox(); const svg = text.ownerSVGElement.viewBox.baseVal;
+                            return box.x < 0 || box.x + box.width > svg.width + 1; })
+        .map((text) => text.textContent)"""
+    overview = api.overview()
+    for steps_ago, bucket in enumerate(reversed(overview["history"]["buckets"])):
+        bucket["at"] = (datetime(2026, 11, 22, 23, tzinfo=UTC) - timedelta(minutes=5 * steps_ago)).isoformat()
+    api.overview = lambda _hours: overview
+    with visit() as page:
+        page.goto(f"{api.url}/dashboard{api.fragment()}")
+        expect(page.locator(".times").first).to_contain_text("23:00")
+
+        assert page.evaluate(cut) == []
+
+
+def test_a_duration_with_no_neighbour_is_a_point_that_can_be_seen(
+    visit: OpenPage, api: JobsApiStandIn
+) -> None:
+    overview = api.overview()
+    buckets = overview["history"]["buckets"]
+    for bucket in buckets:
+        bucket["p50_ms"] = bucket["p95_ms"] = None
+    buckets[40]["p50_ms"] = 800
+    api.overview = lambda _hours: overview
+    with visit() as page:
+        page.goto(f"{api.url}/dashboard{api.fragment()}")
+        expect(page.locator(".line.is-p50_ms circle")).to_have_count(1)
+
+        box = page.locator(".line.is-p50_ms circle").bounding_box()
+        assert box is not None
+        assert box["width"] >= 5
 
 
 def test_the_switch_of_colours_wins_over_the_system_and_is_kept(visit: OpenPage, api: JobsApiStandIn) -> None:
