@@ -163,6 +163,7 @@ def store_secrets(cluster: Cluster, secrets: dict[str, str]) -> None:
 
 
 def schedule_ticks(cluster: Cluster, schedule: str) -> None:
+    """Has cron call the function, and prune, alert and enqueue recurring jobs, as in a project that is set up."""
     try:
         with cluster.connect("postgres") as connection:
             connection.execute(
@@ -170,6 +171,7 @@ def schedule_ticks(cluster: Cluster, schedule: str) -> None:
                 "job_name => 'process-flashcard-jobs', schedule => %s, batch_size => 5, delay_ms => 0)",
                 (schedule,),
             )
+            connection.execute("select public.schedule_maintenance()")
     except psycopg.errors.InvalidParameterValue as error:
         raise LocalSupabaseError(
             f"{error.diag.message_primary}. Write five fields such as '* * * * *'"

@@ -29,6 +29,11 @@ def notes(supabase: LocalSupabase) -> list[tuple[str]]:
         return connection.execute("select note from public.notes").fetchall()
 
 
+def scheduled(supabase: LocalSupabase) -> set[str]:
+    with psycopg.connect(supabase.admin_database_url) as connection:
+        return {name for (name,) in connection.execute("select jobname from cron.job").fetchall()}
+
+
 def rest_status(supabase: LocalSupabase, key: str) -> int:
     return httpx.get(f"{supabase.url}/rest/v1/jobs", headers={"apikey": key}).status_code
 
@@ -51,10 +56,12 @@ def test_the_environment_file_is_for_its_owner_only(supabase: LocalSupabase) -> 
     assert f"DATABASE_URL={supabase.database_url}\n" in path.read_text()
 
 
-def test_its_functions_answer_and_the_way_into_the_dashboard_is_in_the_environment_file(
+def test_its_functions_answer_cron_maintains_it_and_the_way_into_the_dashboard_is_in_the_environment_file(
     leg: str, tmp_path: Path
 ) -> None:
-    with LocalSupabase.start(tmp_path, Leg(leg), function=True, fsync=False) as running:
+    with LocalSupabase.start(
+        tmp_path, Leg(leg), function=True, fsync=False, tick_schedule="0 0 1 1 *"
+    ) as running:
         assert running.function_url is not None
         assert httpx.post(running.function_url).status_code == 401
         assert httpx.get(f"{running.admin_url}/health?live").json() == {"status": "alive"}
@@ -63,6 +70,7 @@ def test_its_functions_answer_and_the_way_into_the_dashboard_is_in_the_environme
         environment = (tmp_path / "env").read_text()
         assert f"DASHBOARD_URL={running.sign_in_url}\n" in environment
         assert "LOCAL_ADMIN_PASSWORD=" in environment
+        assert {"process-flashcard-jobs", "crontick-prune", "crontick-cron-tasks"} <= scheduled(running)
 
 
 def test_kill_9_leaves_no_process_and_loses_no_data_and_no_keys(leg: str, tmp_path: Path) -> None:
