@@ -61,9 +61,11 @@ def diagnose(only: str | None = None, *, probe: bool = False, wait: float = 0) -
         raise Misuse(f"there is no link {only}", f"There are: {', '.join(module.GROUPS)}")
     try:
         found = settings()
+        project(found)
     except ConfigurationError as error:
         return module.misconfigured(str(error))  # type: ignore[no-any-return]
-    project(found)
+    except Misuse as misuse:
+        return module.misconfigured(misuse.what, misuse.advice)  # type: ignore[no-any-return]
     return module.diagnose(found, only, probe=probe, wait_seconds=wait)  # type: ignore[no-any-return]
 
 

@@ -87,7 +87,6 @@ def _together(findings: list[Finding], seen: Seen) -> list[Finding]:
     ]
 
 
-def misconfigured(problems: str) -> Diagnosis:
+def misconfigured(problems: str, remedy: str = "Correct it in the environment or in .env.") -> Diagnosis:
     """Without usable settings nobody can be asked: one finding for each line of what is wrong with them."""
-    remedy = "Correct it in the environment or in .env."
     return Diagnosis([Finding("keys", "settings", "broken", line, remedy) for line in problems.splitlines()])

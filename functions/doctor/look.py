@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -160,11 +161,22 @@ def _is_final(answer: WorkerAnswer) -> bool:
     return answer.ok or (answer.status is not None and answer.status < 500 and answer.status != 429)
 
 
+def _own_words(message: str) -> str:
+    """The gateway's sentence, where storage3 found no words of Storage in its answer and passes all of it on."""
+    _, foreign, answer = message.partition("Unable to parse error message: ")
+    if not foreign:
+        return message
+    try:
+        return str(json.loads(answer)["message"])
+    except (ValueError, KeyError, TypeError):
+        return answer
+
+
 def _storage_problem(client: SupabaseClient) -> str | None:
     try:
         client.storage.list_buckets()
     except StorageApiError as error:
-        return redact(f"it answered {error.status}: {error.message}")
+        return redact(f"it answered {error.status}: {_own_words(error.message)}")
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         return redact(f"it cannot be reached: {error or type(error).__name__}")
     return None

@@ -92,6 +92,21 @@ def test_a_setting_that_cannot_be_used_is_a_finding(
     assert value not in only["what"] or variable == "TICK_BUDGET_SECONDS"
 
 
+@pytest.mark.parametrize(
+    ("variable", "remedy"),
+    [("SUPABASE_SECRET_KEY", "in the environment or in .env"), ("SUPABASE_URL", "crontick up")],
+)
+def test_a_setting_that_is_missing_is_a_finding_too(
+    monkeypatch: pytest.MonkeyPatch, variable: str, remedy: str
+) -> None:
+    monkeypatch.delenv(variable)
+    done = crontick("doctor", "--json")
+    (only,) = json.loads(done.stdout)["findings"]
+    assert (done.exit_code, only["group"], only["severity"]) == (1, "keys", "broken")
+    assert f"{variable} is not set" in only["what"]
+    assert remedy in only["remedy"]
+
+
 def test_one_link_can_be_looked_at_alone(http: respx.MockRouter) -> None:
     answer: dict[str, Any] = {"now": "2026-11-22T12:00:00Z"}
     http.post(f"{URL}/rest/v1/rpc/inspect_project").respond(json=answer)
@@ -110,3 +125,15 @@ def test_a_project_that_does_not_answer_still_gets_the_other_checks(http: respx.
     assert "the key was refused" in done.stdout
     assert "Storage: it answered 401: Invalid API key" in done.stdout
     assert "secret key" in done.stdout
+
+
+def test_what_the_gateway_before_storage_says_is_told_without_what_it_is_wrapped_in(
+    http: respx.MockRouter,
+) -> None:
+    http.post(f"{URL}/rest/v1/rpc/inspect_project").respond(401, json=REFUSED)
+    gateway = {"message": "Invalid API key", "hint": "Double check your Supabase API key."}
+    http.get(f"{URL}/storage/v1/bucket").respond(401, json=gateway)
+    findings = json.loads(crontick("doctor", "--json").stdout)["findings"]
+    assert [f["what"] for f in findings if f["check"] == "Storage"] == [
+        "Storage: it answered 401: Invalid API key"
+    ]
