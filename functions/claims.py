@@ -78,7 +78,7 @@ class Claims:
     def _claim(self, held: list[int] | tuple[()], *, fits_in: int | None) -> list[ClaimedJob]:
         options = self.options
         with self.observer.step("claim") as step:
-            jobs = self.queue.claim(
+            claim = self.queue.claim(
                 self.report.tick,
                 batch_size=options.limit,
                 lease_seconds=self.lease_seconds,
@@ -88,7 +88,11 @@ class Claims:
                 fits_in=fits_in,
                 time_left=self.time.for_one_call(),
             )
-            step.note(count=len(jobs))
+            step.note(count=len(claim.jobs))
+        if claim.dead_letter:
+            self.report.add_dead_letter(claim.dead_letter)
+            self.observer.found_dead(claim.dead_letter)
+        jobs = claim.jobs
         full = len(jobs) >= options.limit or any(job.alone for job in jobs)
         self.next = self.clock.now() + (0.0 if full else _CLAIM_AGAIN_SECONDS)
         self.is_over = not options.drain or options.delay_seconds > 0

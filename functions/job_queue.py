@@ -19,7 +19,7 @@ from functions.errors import QueueTooSlow
 from functions.queue_answers import asked
 from functions.queue_calls import QueueCalls
 from functions.queue_rows import (
-    ClaimedJob,
+    Claim,
     ContentResult,
     Enqueued,
     JobResult,
@@ -33,7 +33,6 @@ from functions.queue_rows import (
 )
 from functions.repetition import TimeLeft
 
-_CLAIMED = TypeAdapter(list[ClaimedJob]).validate_python
 _LEASE_VERDICTS = TypeAdapter(list[LeaseVerdict]).validate_python
 _RESOLVE_VERDICTS = TypeAdapter(list[ResolveVerdict]).validate_python
 _ENQUEUED = TypeAdapter(Enqueued).validate_python
@@ -60,7 +59,7 @@ class JobQueue(QueueCalls):
         held: Sequence[int] = (),
         fits_in: int | None = None,
         time_left: TimeLeft | None = None,
-    ) -> list[ClaimedJob]:
+    ) -> Claim:
         """Up to `batch_size` due jobs, each under a fresh lease; none while processing is paused.
 
         With `fits_in`, only of types that usually end within so many seconds.
@@ -72,11 +71,12 @@ class JobQueue(QueueCalls):
             "types": list(types) if types is not None else None,
             "lease_seconds": lease_seconds,
             "force": force,
+            "tell_dead_letter": True,
         }
         if fits_in is not None:
             parameters["fits_in"] = fits_in
         again = {"held": list(held)}
-        return self._call("claim_jobs", parameters, _CLAIMED, again=again, time_left=time_left)
+        return self._call("claim_jobs", parameters, _claim, again=again, time_left=time_left)
 
     def start_job(
         self,
@@ -223,6 +223,11 @@ class JobQueue(QueueCalls):
             lambda _: asked("job_queue_settings", {}, lambda: settings.execute().data, _ROWS), time_left
         )
         return bool(rows) and rows[0].get("processing_enabled") is False
+
+
+def _claim(data: Any) -> Claim:
+    """An array, but where there is more to tell than jobs."""
+    return Claim.model_validate({"jobs": data} if isinstance(data, list) else data)
 
 
 def _anything(data: Any) -> Any:

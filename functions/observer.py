@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Literal, Protocol
 
-from functions.queue_rows import ClaimedJob, JobResult, ResolveVerdict
+from functions.queue_rows import ClaimedJob, DeadLetter, JobResult, ResolveVerdict
 
 StepName = Literal["tick", "claim", "job", "resolve"]
 
@@ -42,6 +42,10 @@ class Observer(Protocol):
         """The database took the result, or said why not."""
         ...
 
+    def found_dead(self, dead: DeadLetter) -> None:
+        """The database gave a job up whose workers died."""
+        ...
+
     def trouble(self, error: BaseException) -> None:
         """The function itself failed, and not a job."""
         ...
@@ -69,6 +73,8 @@ class Unseen:
     def abandoned(self, job: ClaimedJob, result: JobResult) -> None: ...
 
     def resolved(self, job: ClaimedJob, result: JobResult, verdict: ResolveVerdict) -> None: ...
+
+    def found_dead(self, dead: DeadLetter) -> None: ...
 
     def trouble(self, error: BaseException) -> None: ...
 
@@ -98,6 +104,10 @@ class All:
     def resolved(self, job: ClaimedJob, result: JobResult, verdict: ResolveVerdict) -> None:
         for one in self._observers:
             one.resolved(job, result, verdict)
+
+    def found_dead(self, dead: DeadLetter) -> None:
+        for one in self._observers:
+            one.found_dead(dead)
 
     def trouble(self, error: BaseException) -> None:
         for one in self._observers:

@@ -50,6 +50,30 @@ class ClaimedJob(Row):
         }
 
 
+class DeadLetter(Row):
+    """A job that was given up because its workers died of it, or seemed to: none of them could tell."""
+
+    job_id: int
+    org_id: str | None = None
+    type: str
+    attempts: int
+    max_attempts: int
+    crashes: int
+    file_id: int | None = None
+    error: str
+
+    def labels(self) -> dict[str, object]:
+        """As those of a claimed job."""
+        return {"job_id": self.job_id, "type": self.type, "org_id": self.org_id, "file_id": self.file_id}
+
+
+class Claim(Row):
+    """What a claim found: jobs for this worker, and the end of one that was another's, told this once."""
+
+    jobs: list[ClaimedJob] = Field(default_factory=list)
+    dead_letter: DeadLetter | None = None
+
+
 class LeaseVerdict(Row):
     """What became of a lease at a heartbeat; on anything but `ok` the work is to be dropped."""
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from functions import log
 from functions.log_labels import labelled
-from functions.queue_rows import ClaimedJob, JobResult, ResolveVerdict, Started
+from functions.queue_rows import ClaimedJob, DeadLetter, JobResult, ResolveVerdict, Started
 
 _EVENTS = {
     "done": "job_done",
@@ -102,6 +102,19 @@ class TickReport:
         """Notes a job that was cancelled while we held it."""
         log.info("job_cancelled", **self._facts(job))
         self.results.append(JobReport(job.job_id, "cancelled", job.attempts, None))
+
+    def add_dead_letter(self, dead: DeadLetter) -> None:
+        """Notes the end of a job that we never held: its last worker is gone and said nothing."""
+        with labelled(**dead.labels()):
+            log.error(
+                "job_died",
+                tick=self.tick,
+                job_id=dead.job_id,
+                type=dead.type,
+                attempts=dead.attempts,
+                crashes=dead.crashes,
+                error=dead.error,
+            )
 
     def log(self, *, seconds: float) -> None:
         log.info(

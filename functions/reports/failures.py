@@ -21,7 +21,7 @@ from sentry_sdk.types import Event
 
 from functions.log_lines import chain
 from functions.observer import NOBODY, Step, StepName
-from functions.queue_rows import ClaimedJob, JobResult, ResolveVerdict
+from functions.queue_rows import ClaimedJob, DeadLetter, JobResult, ResolveVerdict
 from functions.redact import message_of, redact
 from functions.reports.organisations import org_hash
 from functions.reports.sending import Complaint, Sender
@@ -50,6 +50,11 @@ class Failures:
         failed = result.outcome in ("retry", "failed") or verdict.verdict == "error"
         if failed and verdict.verdict in ("ok", "error"):
             self._client.capture_event(_failure(job, result, verdict))
+
+    def found_dead(self, dead: DeadLetter) -> None:
+        extra = {"attempts": dead.attempts, "maxAttempts": dead.max_attempts, "crashes": dead.crashes}
+        event = _event(dead, "error", extra | {"status": "failed", "error": dead.error}, "crash")
+        self._client.capture_event({**event, "message": f"{dead.type}: {dead.error}"})
 
     def trouble(self, error: BaseException) -> None:
         self._client.capture_event({"level": "error", "exception": _exceptions(error)})
@@ -92,24 +97,31 @@ def _failure(job: ClaimedJob, result: JobResult, verdict: ResolveVerdict) -> Eve
     is_dead = verdict.status == "failed"
     raised = result.raised
     what = type(raised).__qualname__ if raised else re.sub(r"\d+", "#", error or result.outcome)[:200]
-    event: Event = {
-        "level": "error" if is_dead else "warning",
-        "transaction": job.type,
-        "tags": {"jobId": str(job.job_id), "taskType": job.type},
-        "extra": {
-            "attempts": job.attempts if verdict.attempts is None else verdict.attempts,
-            "maxAttempts": job.max_attempts,
-            "status": verdict.status,
-            "error": error,
-        },
-        "user": {"id": org_hash(job.org_id)},  # so that Sentry counts how many organisations are concerned
-        "fingerprint": [job.type, what],
+    extra = {
+        "attempts": job.attempts if verdict.attempts is None else verdict.attempts,
+        "maxAttempts": job.max_attempts,
+        "status": verdict.status,
+        "error": error,
     }
+    event = _event(job, "error" if is_dead else "warning", extra, what)
     if raised:
         event["exception"] = _exceptions(raised)
     else:
         event["message"] = f"{job.type}: {error or result.outcome}"
     return event
+
+
+def _event(
+    job: ClaimedJob | DeadLetter, level: Literal["error", "warning"], extra: Mapping[str, object], what: str
+) -> Event:
+    return {
+        "level": level,
+        "transaction": job.type,
+        "tags": {"jobId": str(job.job_id), "taskType": job.type},
+        "extra": dict(extra),
+        "user": {"id": org_hash(job.org_id)},  # so that Sentry counts how many organisations are concerned
+        "fingerprint": [job.type, what],
+    }
 
 
 def _exceptions(error: BaseException) -> _Exceptions:

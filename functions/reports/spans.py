@@ -24,7 +24,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanK
 
 from functions import trace_context
 from functions.observer import Step, StepName
-from functions.queue_rows import ClaimedJob, JobResult, ResolveVerdict
+from functions.queue_rows import ClaimedJob, DeadLetter, JobResult, ResolveVerdict
 from functions.redact import message_of, redact
 from functions.reports.organisations import org_hash
 from functions.reports.sending import Complaint, Sender
@@ -80,6 +80,8 @@ class Spans:
             step.end()
 
     def resolved(self, job: ClaimedJob, result: JobResult, verdict: ResolveVerdict) -> None: ...
+
+    def found_dead(self, dead: DeadLetter) -> None: ...
 
     def trouble(self, error: BaseException) -> None: ...
 

@@ -15,8 +15,8 @@ grant execute on function public.max_crashes(text) to service_role;
 -- job costs its neighbours nothing.
 -- Called by claim_jobs, so there is no reaper that can be down. Skips jobs that somebody resolves or takes back right now.
 -- Locks one dying job and all that wait for it, by ascending id, then up to `batch_size` others: of two dying ones, the
--- children of one could stand below the other.
-create function public.reclaim_expired_leases(batch_size int default 100) returns int
+-- children of one could stand below the other. Returns the job that became a dead letter, if one did.
+create function public.reclaim_expired_leases(batch_size int default 100) returns bigint
 language plpgsql security definer set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
   dying bigint;
@@ -34,7 +34,7 @@ begin
     order by j.id limit least(batch_size, 1000) for update skip locked);
   expired := array_remove(expired, null);
   if expired = '{}' then
-    return 0;
+    return null;
   end if;
 
   insert into public.job_runs (job_id, org_id, type, attempt, worker_id, lease_token, outcome, error, duration_ms, started_at)
@@ -55,7 +55,7 @@ begin
   if dying is not null then
     perform public.settle_children(array[dying]);
   end if;
-  return cardinality(expired);
+  return dying;
 end $$;
 revoke all on function public.reclaim_expired_leases(int) from public, anon, authenticated;
 grant execute on function public.reclaim_expired_leases(int) to service_role;
@@ -227,7 +227,8 @@ create function public.claim_jobs(
   lease_seconds int default null,
   force boolean default false,
   held bigint[] default null,
-  fits_in int default null
+  fits_in int default null,
+  tell_dead_letter boolean default false
 ) returns jsonb
 language plpgsql security definer
 set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
@@ -235,6 +236,7 @@ declare
   limited boolean;
   allowed text[];
   picked bigint[];
+  dead bigint;
 begin
   if worker_id is null then
     raise exception 'worker_id is missing: a worker names itself with a uuid' using errcode = '22023';
@@ -252,7 +254,7 @@ begin
     return '[]';
   end if;
   limited := public.hold_limits();
-  perform public.reclaim_expired_leases();
+  dead := public.reclaim_expired_leases();
   perform public.ready_due_jobs();
 
   batch_size := least(greatest(coalesce(batch_size, 5), 1), 1000);
@@ -268,13 +270,19 @@ begin
   if picked = '{}' then
     picked := public.lease_suspect(allowed, limited, worker_id, lease_seconds);
   end if;
-  return public.hand_out(picked);
+  if dead is null or not coalesce(tell_dead_letter, false) then
+    return public.hand_out(picked);
+  end if;
+  return jsonb_build_object('jobs', public.hand_out(picked), 'dead_letter', (
+    select to_jsonb(told) from (
+      select j.id as job_id, j.org_id, j.type, j.attempts, j.max_attempts, j.crashes, j.file_id, j.last_error as error
+      from public.jobs j where j.id = dead) told));
 end $$;
-comment on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[], int) is
+comment on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[], int, boolean) is
   'Hands out due jobs, each under a fresh lease.';
-revoke all on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[], int)
+revoke all on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[], int, boolean)
 from public, anon, authenticated;
-grant execute on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[], int) to service_role;
+grant execute on function public.claim_jobs(uuid, int, text[], int, boolean, bigint[], int, boolean) to service_role;
 
 -- Enqueues one job (an element of enqueue_jobs), or finds the unfinished one of that key, and claims it at once, whatever
 -- its run_at: {"job_id", "created", "status", "waits_for", "job"}. `job` is as claim_jobs hands it out, or null when it is

@@ -119,6 +119,23 @@ def test_a_job_that_crashes_too_often_becomes_a_dead_letter_with_the_reason(queu
     )
 
 
+def test_a_claim_that_asks_for_it_is_told_once_whom_it_found_dead(queue: Queue) -> None:
+    died, waits = queue.enqueue(payload={"n": 1})["job_id"], queue.enqueue(payload={"n": 2})["job_id"]
+    queue.rows(
+        "update public.jobs set status = 'processing', crashes = 2, attempts = 1, worker_id = gen_random_uuid(), "
+        "lease_token = gen_random_uuid(), lease_expires_at = now() - interval '1 second', started_at = now() "
+        "where id = %s",
+        died,
+    )
+
+    told: Any = queue.claim(tell_dead_letter=True)
+    assert [job["job_id"] for job in told["jobs"]] == [waits]
+    dead = told["dead_letter"]
+    assert (dead["job_id"], dead["type"], dead["org_id"], dead["crashes"]) == (died, "count_words", "acme", 3)
+    assert dead["error"] == queue.job(died)["last_error"]
+    assert queue.claim(tell_dead_letter=True) == [], "the end of a job is told once"
+
+
 def test_a_claim_whose_answer_got_lost_is_answered_again_when_asked_with_what_is_held(
     queue: Queue, other_worker: Queue
 ) -> None:

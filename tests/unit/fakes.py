@@ -11,7 +11,7 @@ from uuid import UUID
 from functions.clock import Item, taken
 from functions.errors import HandlerUnavailable
 from functions.job_queue import JobQueue
-from functions.queue_rows import ClaimedJob, JobResult, Lease, LeaseVerdict, ResolveVerdict
+from functions.queue_rows import Claim, ClaimedJob, DeadLetter, JobResult, Lease, LeaseVerdict, ResolveVerdict
 from functions.registry import Registry
 from functions.repetition import TimeLeft
 from functions.supabase_client import SupabaseClient
@@ -75,6 +75,7 @@ class FakeQueue(JobQueue):
         self._seconds = seconds  # how long a call of each method takes
         self.time_left: dict[str, list[float]] = {}  # what each method was given
         self.batches = list(batches)
+        self.dead_letters: list[DeadLetter] = []  # what the next claims find
         self.paused = False
         self.calls: list[tuple[UUID, int | None]] = []  # who extended or resolved, and for how long
         self.claims: list[dict[str, Any]] = []
@@ -88,10 +89,11 @@ class FakeQueue(JobQueue):
         self.when_called: Callable[[str], None] = lambda _: None
         self.when_resolved: Callable[[], None] = lambda: None
 
-    def claim(self, worker_id: UUID, *, time_left: TimeLeft | None = None, **asked: Any) -> list[ClaimedJob]:
+    def claim(self, worker_id: UUID, *, time_left: TimeLeft | None = None, **asked: Any) -> Claim:
         self._called("claim", time_left)
         self.claims.append({"worker_id": worker_id, **asked})
-        return list(self.batches.pop(0)) if self.batches else []
+        jobs = list(self.batches.pop(0)) if self.batches else []
+        return Claim(jobs=jobs, dead_letter=self.dead_letters.pop(0) if self.dead_letters else None)
 
     def extend(
         self,

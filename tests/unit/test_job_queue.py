@@ -36,7 +36,7 @@ def answer(code: str | None, *, status: int = 400, hint: str | None = None) -> h
 
 
 def claim(queue: JobQueue) -> Any:
-    return queue.claim(WORKER, batch_size=5, lease_seconds=120)
+    return queue.claim(WORKER, batch_size=5, lease_seconds=120).jobs
 
 
 def sent(call: Any) -> Any:
@@ -45,7 +45,7 @@ def sent(call: Any) -> Any:
 
 def test_a_claim_sends_its_parameters_and_returns_typed_jobs(rest: respx.MockRouter, queue: JobQueue) -> None:
     route = rest.post("/rest/v1/rpc/claim_jobs").respond(json=[JOB | {"a_newer_key": 1}])
-    jobs = queue.claim(WORKER, batch_size=5, lease_seconds=120, types=["analyze_file"], force=True)
+    jobs = queue.claim(WORKER, batch_size=5, lease_seconds=120, types=["analyze_file"], force=True).jobs
     assert (jobs[0].job_id, jobs[0].lease_expires_at.year) == (7, 2026)
     assert sent(route.calls.last) == {
         "worker_id": str(WORKER),
@@ -53,7 +53,18 @@ def test_a_claim_sends_its_parameters_and_returns_typed_jobs(rest: respx.MockRou
         "types": ["analyze_file"],
         "lease_seconds": 120,
         "force": True,
+        "tell_dead_letter": True,
     }
+
+
+def test_a_claim_that_found_a_job_dead_tells_of_it(rest: respx.MockRouter, queue: JobQueue) -> None:
+    dead = {"job_id": 9, "org_id": "acme", "type": "ocr", "attempts": 0, "max_attempts": 5, "crashes": 3}
+    answer = {"jobs": [JOB], "dead_letter": dead | {"file_id": None, "error": "the lease ran out"}}
+    rest.post("/rest/v1/rpc/claim_jobs").respond(json=answer)
+    found = queue.claim(WORKER, batch_size=5, lease_seconds=120)
+    assert [job.job_id for job in found.jobs] == [7]
+    assert found.dead_letter is not None
+    assert (found.dead_letter.job_id, found.dead_letter.crashes) == (9, 3)
 
 
 def test_both_headers_carry_the_key(rest: respx.MockRouter, queue: JobQueue) -> None:

@@ -15,14 +15,14 @@ import pytest
 from functions import log, trace_context
 from functions.clock import SystemClock
 from functions.log_labels import labelled
-from functions.queue_rows import ClaimedJob
+from functions.queue_rows import ClaimedJob, DeadLetter
 from functions.runner import start_thread
 from functions.tick import run_tick
 from functions.tick_options import TickOptions
 from functions.trace_context import TraceContext, parse_traceparent, trace_of_request
 from handlers.contract import Context, Job
 from tests.unit.fakes import FakeQueue
-from tests.unit.support import Output, claimed, handler_of, runner_for
+from tests.unit.support import Output, claimed, doing, handler_of, runner_for, tick
 
 GOOGLE = "logging.googleapis.com/"
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -91,6 +91,25 @@ def test_jobs_that_run_side_by_side_keep_their_labels_apart(stream: io.StringIO)
         ("tick_done", None),
     }
     assert {event[f"{GOOGLE}labels"]["tick"] for event in found} == {found[-1]["tick"]}
+
+
+def test_a_job_that_its_worker_died_of_is_logged_by_whoever_claims_next(stream: io.StringIO) -> None:
+    queue = FakeQueue([])
+    queue.dead_letters = [
+        DeadLetter(
+            job_id=9,
+            org_id="acme",
+            type="ocr",
+            attempts=0,
+            max_attempts=5,
+            crashes=3,
+            error="the lease ran out",
+        )
+    ]
+    tick(queue, doing(lambda: 1))
+    event = events(stream)["job_died"]
+    assert (event["severity"], event["crashes"], event["error"]) == ("ERROR", 3, "the lease ran out")
+    assert event[f"{GOOGLE}labels"].items() >= {"job_id": "9", "type": "ocr", "org_id": "acme"}.items()
 
 
 def test_labels_end_with_what_they_are_about(stream: io.StringIO) -> None:

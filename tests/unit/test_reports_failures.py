@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from functions.errors import ConfigurationError
 from functions.observer import Observer
-from functions.queue_rows import ClaimedJob, ResolveVerdict
+from functions.queue_rows import ClaimedJob, DeadLetter, ResolveVerdict
 from functions.reports import observer_for
 from functions.settings import load_settings
 from handlers.contract import Context, Handler, Job, Reject, Retry, Snooze
@@ -76,6 +76,30 @@ def test_an_attempt_that_will_be_repeated_is_a_warning_with_its_job_and_its_stac
 def test_a_dead_letter_is_an_error() -> None:
     (event,) = reported(raising(ValueError("no such page")), claimed(17, attempts=5), dead=True)
     assert (event["level"], event["extra"]["attempts"]) == ("error", 5)
+
+
+def test_a_job_that_its_workers_died_of_is_reported_by_whoever_claims_next() -> None:
+    queue = FakeQueue([])
+    queue.dead_letters = [
+        DeadLetter(
+            job_id=17,
+            org_id="acme",
+            type="ocr",
+            attempts=0,
+            max_attempts=5,
+            crashes=3,
+            error="the lease ran out",
+        )
+    ]
+    with receiver() as to:
+        with reporting(to) as observer:
+            tick(queue, doing(lambda: 1), observer=observer)
+        (event,) = to.sentry_events()
+    assert (event["level"], event["message"]) == ("error", "ocr: the lease ran out")
+    assert event["tags"] == {"jobId": "17", "taskType": "ocr"}
+    assert (event["extra"]["crashes"], event["extra"]["status"]) == (3, "failed")
+    assert event["fingerprint"] == ["ocr", "crash"]
+    assert "acme" not in str(event)
 
 
 def test_a_rejected_job_is_an_error_without_a_stack_and_groups_with_its_like() -> None:
