@@ -9,8 +9,10 @@ import json
 import logging
 import math
 import traceback
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TextIO
 
 from functions import trace_context
@@ -23,6 +25,15 @@ _GOOGLE = "logging.googleapis.com/"
 _COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 _ON_TERMINALS = ("job_id", "type")  # of the labels: the others would fill the line
 
+# Cloud Logging takes no entry above 256 KiB, and a character is up to six bytes of JSON.
+_FIELDS_CHARACTERS = 10_000  # of all fields together
+_STACK_CHARACTERS = 30_000
+MOST_EXCEPTIONS = 20  # of a chain or a group
+_MOST_ITEMS = 100  # of a collection
+_DEEPEST = 6  # and of those inside it
+_LONGEST_NUMBER = 2**63  # of Cloud Logging's numbers; Python itself refuses to print much longer ones
+_LINE_BREAKS = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}  # that JSON leaves as they are
+
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line, with the keys that Cloud Logging looks for."""
@@ -34,9 +45,9 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = _fields(record)
-        line: dict[str, object] = {name: _plain(value) for name, value in fields.items()} | {
+        line: dict[str, object] = _bounded(fields) | {
             "severity": _severity(record),
-            "message": redact(record.getMessage()),
+            "message": _message(record),
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
         }
         if record.name != "functions":
@@ -46,7 +57,7 @@ class JsonFormatter(logging.Formatter):
         line |= self._trace()
         if stack := _stack(record):
             line["stack_trace"] = stack
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line, ensure_ascii=False).translate(_LINE_BREAKS)
 
     def _trace(self) -> dict[str, object]:
         trace = trace_context.current()
@@ -69,7 +80,7 @@ class TerminalFormatter(logging.Formatter):
         own = _fields(record)
         said = {name: value for name, value in labels().items() if name in _ON_TERMINALS} | own
         fields = " ".join(f"{name}={_visible(str(_plain(value)))}" for name, value in said.items())
-        line = f"{time} {shown} {_visible(redact(record.getMessage())):20} {fields}".rstrip()
+        line = f"{time} {shown} {_visible(_message(record)):20} {fields}".rstrip()
         stack = _stack(record)
         return "\n".join([line, *map(_visible, stack.splitlines())]) if stack else line
 
@@ -77,6 +88,14 @@ class TerminalFormatter(logging.Formatter):
 def formatter_for(stream: TextIO, project: str | None = None) -> logging.Formatter:
     """Text for people where they look, JSON everywhere else."""
     return TerminalFormatter() if stream.isatty() else JsonFormatter(project)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Whatever was meant, if it cannot be put together: `logging` would print the arguments as they are."""
+    try:
+        return redact(record.getMessage())
+    except Exception:
+        return redact(record.msg) if isinstance(record.msg, str) else "(a message that cannot be printed)"
 
 
 def _severity(record: logging.LogRecord) -> str:
@@ -97,23 +116,46 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+def _bounded(fields: dict[str, object]) -> dict[str, object]:
+    """The fields as JSON has them, as far as they fit into one line."""
+    room = _FIELDS_CHARACTERS
+    said: dict[str, object] = {}
+    for name, value in fields.items():
+        plain = _plain(value)
+        if isinstance(plain, str):
+            plain = plain[:room]
+            room -= len(plain)
+        if room <= 0:
+            return said | {"cut": "there were more fields than a line may hold"}
+        room -= len(name)
+        said[name] = plain
+    return said
+
+
 def _plain(value: object) -> object:
-    if isinstance(value, bool | int):
+    if isinstance(value, bool | int) and abs(value) < _LONGEST_NUMBER:
         return value
     if isinstance(value, float) and math.isfinite(value):  # the others are no JSON
         return round(value, 3)
-    return redact(message_of(value) if isinstance(value, BaseException) else str(_inside(value)))
+    if isinstance(value, BaseException):
+        return redact(message_of(value))
+    try:
+        return redact(str(_inside(value)))
+    except Exception:
+        return f"(a {type(value).__name__} that cannot be printed)"
 
 
-def _inside(value: object) -> object:
+def _inside(value: object, depth: int = 0) -> object:
     """Redacts the texts of a collection one by one: quoting them hides where they end."""
     match value:
         case str():
             return redact(value)
+        case dict() | list() | tuple() if depth > _DEEPEST:
+            return "..."
         case dict():
-            return {name: _inside(item) for name, item in value.items()}
+            return {name: _inside(item, depth + 1) for name, item in islice(value.items(), _MOST_ITEMS)}
         case list() | tuple():
-            return [_inside(item) for item in value]
+            return [_inside(item, depth + 1) for item in islice(value, _MOST_ITEMS)]
         case _:
             return value
 
@@ -129,8 +171,9 @@ def _stack(record: logging.LogRecord) -> str:
         exception = record.exc_info[1]
     if exception is None:
         return ""
-    lines = "\nwhich led to:\n\n".join(reversed([_traceback(one) for one in chain(exception)])).splitlines()
-    return "\n".join(redact(line) for line in lines)
+    told = reversed([_traceback(one) for one in islice(chain(exception), MOST_EXCEPTIONS)])
+    stack = "\n".join(redact(line) for line in "\nwhich led to:\n\n".join(told).splitlines())
+    return stack if len(stack) <= _STACK_CHARACTERS else "..." + stack[-_STACK_CHARACTERS:]
 
 
 def _traceback(exception: BaseException) -> str:
@@ -141,10 +184,16 @@ def _traceback(exception: BaseException) -> str:
 
 
 def chain(exception: BaseException | None) -> Iterator[BaseException]:
-    """The exception and what led to it, the last first."""
+    """The exception and what led to it, the last first: the exceptions of a group, causes and contexts."""
     seen: set[int] = set()
-    while exception is not None and id(exception) not in seen:
-        seen.add(id(exception))
-        yield exception
-        hidden = exception.__cause__ is None and exception.__suppress_context__
-        exception = None if hidden else exception.__cause__ or exception.__context__
+    waiting = deque([exception])
+    while waiting:
+        one = waiting.popleft()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        if isinstance(one, BaseExceptionGroup):
+            waiting += one.exceptions
+        hidden = one.__cause__ is None and one.__suppress_context__
+        waiting.append(None if hidden else one.__cause__ or one.__context__)

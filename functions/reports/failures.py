@@ -11,6 +11,7 @@ import re
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import PurePath
 from types import TracebackType
 from typing import Any, Literal, cast
@@ -19,7 +20,7 @@ import sentry_sdk
 from sentry_sdk.transport import HttpTransport
 from sentry_sdk.types import Event
 
-from functions.log_lines import chain
+from functions.log_lines import MOST_EXCEPTIONS, chain
 from functions.observer import NOBODY, Step, StepName
 from functions.queue_rows import ClaimedJob, DeadLetter, JobResult, ResolveVerdict
 from functions.redact import message_of, redact
@@ -126,7 +127,7 @@ def _event(
 
 def _exceptions(error: BaseException) -> _Exceptions:
     """What led to it first. Without values of variables, and with no message that quotes input."""
-    return {"values": [_exception(one) for one in reversed(list(chain(error)))]}
+    return {"values": [_exception(one) for one in reversed(list(islice(chain(error), MOST_EXCEPTIONS)))]}
 
 
 def _exception(error: BaseException) -> dict[str, Any]:
