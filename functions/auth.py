@@ -48,9 +48,10 @@ def bearer_token(headers: Headers) -> str:
 
 
 def _presented(headers: Headers) -> list[bytes]:
-    """What the caller presents. WSGI hands over header bytes as Latin-1, whatever they were meant to be:
+    """What the caller presents.
 
-    a UTF-8 letter may end in a byte that Latin-1 calls a space, so only HTTP's own blanks are stripped.
+    WSGI hands over header bytes as Latin-1, whatever they were meant to be: a UTF-8 letter may end in a byte that
+    Latin-1 calls a space, so only HTTP's own blanks are stripped.
     """
     values = (bearer_token(headers), headers.get(RUNNER_HEADER, "").strip(" \t"))
     return [value.encode("latin-1", "replace") for value in values if value]

@@ -45,6 +45,5 @@ def finished(response: flask.Response) -> flask.Response:
     if not response.is_streamed:
         content = response.get_data()
         response.response = iter((content,))
-        if response.status_code != 304:
-            response.headers["Content-Length"] = str(len(content))
+        response.headers["Content-Length"] = str(len(content))  # werkzeug takes it off a 304 again
     return response

@@ -27,7 +27,7 @@ def read_query(request: flask.Request, model: type[Model]) -> Model:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise _first_problem(error, model) from None
+        raise _refused(error, model) from None
 
 
 def read_path(name: str, kind: TypeAdapter[Any], value: str) -> Any:
@@ -47,7 +47,7 @@ def read_body(request: flask.Request, model: type[Model]) -> Model:
     try:
         return model.model_validate_json(content.strip() or b"{}")
     except ValidationError as error:
-        raise _first_problem(error, model) from None
+        raise _refused(error, model) from None
 
 
 def _content(request: flask.Request) -> bytes:
@@ -106,13 +106,19 @@ def _no_number(name: str) -> Any:
     raise _no_json(f"{name} is no number in JSON")
 
 
-def _first_problem(error: ValidationError, model: type[BaseModel]) -> Refusal:
+def problem_in(error: ValidationError, model: type[BaseModel]) -> tuple[str | None, str]:
+    """The first field that is wrong, None if it is not one field alone, and what is wrong with it."""
     problem = error.errors(include_url=False, include_input=False)[0]
     field = _shown(".".join(map(str, problem["loc"]))) or _named(problem)
     if problem["type"] == "extra_forbidden":
         known = ", ".join(model.model_fields) or "none at all"
-        return invalid(f"{field}: there is no such field; there are: {known}", field)
-    return invalid(f"{field}: {_sentence(problem)}" if field else _sentence(problem), field)
+        return field, f"there is no such field; there are: {known}"
+    return field, _sentence(problem)
+
+
+def _refused(error: ValidationError, model: type[BaseModel]) -> Refusal:
+    field, text = problem_in(error, model)
+    return invalid(f"{field}: {text}" if field else text, field)
 
 
 def _named(problem: Any) -> str | None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from functions.admin.call import Call
 from functions.admin.models import Trigger
 from functions.admin.refusals import Refusal, invalid
+from functions.admin.requests import problem_in
 from functions.errors import HandlerUnavailable
 
 
@@ -48,9 +49,7 @@ def _check(call: Call, job_type: str, payload: dict[str, Any]) -> None:
     try:
         model.model_validate(payload)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        field = ".".join(map(str, problem["loc"])) or None
-        text = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        field, text = problem_in(error, model)
         raise invalid(f"{field or 'the parameters'}: {text} (a parameter of {job_type})", field) from None
 
 

@@ -8,7 +8,10 @@ from functions.doctor import expected
 from functions.doctor.findings import Check, Verdict, broken, ok
 from functions.doctor.look import Seen
 
-_SHOWN = 5  # names in one sentence, and statements in one remedy
+_SHOWN = 5  # names in one sentence
+_READ_BY_COMMANDS = frozenset(
+    ("jobs", "job_runs", "job_queue_settings", "ingested_files", "file_analyses", "thumbnails", "cards")
+)
 
 
 def _role(seen: Seen) -> Iterator[Verdict]:
@@ -41,11 +44,6 @@ def _secret_key_may(seen: Seen) -> Iterator[Verdict]:
         )
     if not refused and not unread:
         yield ok(f"service_role may call {len(wanted)} functions")
-
-
-_READ_BY_COMMANDS = frozenset(
-    ("jobs", "job_runs", "job_queue_settings", "ingested_files", "file_analyses", "thumbnails", "cards")
-)
 
 
 def _browsers_may_not(seen: Seen) -> Iterator[Verdict]:

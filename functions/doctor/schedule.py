@@ -10,7 +10,7 @@ from functions.doctor.look import Seen
 from functions.redact import redact
 
 _CONNECT = "crontick connect --url https://<your function>"
-_FIELDS = (5, 6)
+_FIELDS_WITH_SECONDS = 6
 _MINUTE = 60.0
 _LARGE_LOG_BYTES = 1_000_000_000
 _PRUNE_RUNS = "delete from cron.job_run_details where end_time < now() - interval '7 days';"
@@ -54,7 +54,7 @@ def _tick_scheduled(seen: Seen) -> Iterator[Verdict]:
                 f"the schedule {one.label} is switched off",
                 f"select cron.alter_job({one.jobid}, active := true);",
             )
-        elif len(one.schedule.split()) == max(_FIELDS):
+        elif len(one.schedule.split()) == _FIELDS_WITH_SECONDS:
             yield broken(
                 f"the schedule {one.label} is “{one.schedule}”: pg_cron reads its first five fields only",
                 f"select cron.alter_job({one.jobid}, schedule := '* * * * *');",

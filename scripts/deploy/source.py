@@ -21,9 +21,9 @@ def source_files(repository: Path = REPOSITORY) -> list[Path]:
 
 
 def copy_source(folder: Path, *, for_engine: bool, repository: Path = REPOSITORY) -> None:
-    """Fills an empty folder. Google's builder gets no Dockerfile: gcloud takes a folder that has one for an image's,
+    """Fills an empty folder.
 
-    and refuses --base-image with it.
+    Google's builder gets no Dockerfile: where there is one gcloud builds the image of it, and refuses --base-image.
     """
     for path in [*source_files(repository), *(map(Path, FOR_AN_ENGINE) if for_engine else ())]:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

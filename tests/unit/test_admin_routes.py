@@ -92,6 +92,14 @@ def test_every_answer_is_fenced_in(api: Api, path: str) -> None:
     assert not [name for name in dict(headers) if name.lower().startswith("access-control")]
 
 
+def test_what_the_browser_has_already_is_answered_without_a_word_about_its_length(api: Api) -> None:
+    first = api.client.get("/dashboard/main.js")
+    again = api.client.get("/dashboard/main.js", headers={"If-None-Match": first.headers["ETag"]})
+    assert int(first.headers["Content-Length"]) == len(first.data)
+    assert (again.status_code, again.data) == (304, b"")
+    assert "Content-Length" not in again.headers  # it would have to be that of the file
+
+
 def test_a_misconfigured_function_says_so_without_a_detail(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk, "_made", [])
     monkeypatch.delenv("SUPABASE_URL")

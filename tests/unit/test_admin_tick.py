@@ -9,7 +9,7 @@ import httpx
 import pytest
 import respx
 
-from tests.unit.admin_calls import SECRET, Api, error_of
+from tests.unit.admin_calls import SECRET, Api, error_of, overview
 
 WORKER = "https://worker.test/"
 REPORT = {"status": "ok", "processed": 1, "succeeded": 1, "failed": 0, "results": []}
@@ -72,6 +72,21 @@ def test_those_who_wait_for_the_worker_never_take_all_threads(
     assert api.post("/tick").status_code == 200
     assert within == [(409, "conflict", None), (200, "", None)]
     assert api.post("/tick").status_code == 200
+
+
+def test_what_a_reader_saw_while_the_worker_worked_is_not_kept(
+    api: Api, worker: respx.Route, http: respx.MockRouter
+) -> None:
+    asked = http.post("http://supabase.test/rest/v1/rpc/queue_overview").respond(json=overview())
+
+    def read_meanwhile(_: httpx.Request) -> httpx.Response:
+        api.get("/overview")
+        return httpx.Response(200, json=REPORT)
+
+    worker.mock(side_effect=read_meanwhile)
+    assert api.post("/tick").status_code == 200
+    api.get("/overview?hours=6")
+    assert asked.call_count == 2
 
 
 def test_without_an_endpoint_there_is_nothing_to_call(api: Api) -> None:

@@ -73,6 +73,8 @@ def test_a_parameter_that_the_handler_does_not_take_so_is_named(api: Api) -> Non
     assert error_of(response) == (400, "invalid", "file_id")
     response = api.post("/trigger/analyze_file", {"orgId": "acme", "dryRun": True})
     assert error_of(response) == (400, "invalid", "file_id")
+    assert response.json is not None
+    assert response.json["message"] == "file_id: is required (a parameter of analyze_file)"
 
 
 def test_a_type_that_nobody_knows_is_404_with_those_there_are(api: Api, rest: respx.MockRouter) -> None:
