@@ -176,7 +176,7 @@ def test_the_script_itself_runs_from_any_folder_and_shows_its_options(tmp_path: 
     assert "--dry-run" in done.stdout
 
 
-def test_a_service_that_did_not_become_ready_is_deployed_again(google: Google) -> None:
+def test_a_service_with_another_content_is_deployed_again(google: Google) -> None:
     google.deploy(*RUN, "--yes")
     service = google.service()
     google.set(
@@ -184,6 +184,22 @@ def test_a_service_that_did_not_become_ready_is_deployed_again(google: Google) -
     )
     google.deploy(*RUN, "--yes")
     assert google.changes() == ["run deploy crontick"]
+
+
+def test_a_service_that_did_not_become_ready_is_deployed_again(google: Google) -> None:
+    google.deploy(*RUN, "--yes")
+    google.set(calls=[], services={"crontick": google.service() | {"ready": "False"}})
+    google.deploy(*RUN, "--yes")
+    assert google.changes() == ["run deploy crontick"]
+
+
+def test_a_role_that_holds_on_a_condition_is_not_taken_for_the_role(google: Google) -> None:
+    google.deploy(*RUN, "--yes")
+    (member, role), *others = google.state["roles"]
+    google.set(calls=[], roles=[[member, role, "request.time < timestamp('2020-01-01T00:00:00Z')"], *others])
+    google.deploy(*RUN, "--yes")
+    assert google.changes() == ["projects add-iam-policy-binding demo-project"]
+    assert [member, role] in google.state["roles"]
 
 
 def test_the_extras_are_those_of_the_package() -> None:
