@@ -27,25 +27,51 @@ def connect(
         str, typer.Option(metavar="NAME", help="Name of the schedule; one for each environment.")
     ] = "process-flashcard-jobs",
     schedule: Annotated[
-        str, typer.Option(metavar="SCHEDULE", help="How often: five fields of cron, or '30 seconds'.")
-    ] = "* * * * *",
-    batch_size: Annotated[int, typer.Option(min=1, max=100, metavar="COUNT", help="Jobs a claim.")] = 5,
+        str | None,
+        typer.Option(
+            metavar="SCHEDULE",
+            help="How often: five fields of cron, or '30 seconds'.",
+            show_default="as it is, or every minute",
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, metavar="COUNT", help="Jobs a claim.", show_default="as it is, or 5"),
+    ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, max=8, metavar="COUNT", help="Calls at once, when the backlog needs them.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            max=8,
+            metavar="COUNT",
+            help="Calls at once, when the backlog needs them.",
+            show_default="as it is, or 1",
+        ),
+    ] = None,
     endpoint_secret: Annotated[
-        str, typer.Option(metavar="NAME", help="Name in Vault of the address.")
-    ] = "job_queue_worker_endpoint",  # noqa: S107 - a name
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name in Vault of the address.",
+            show_default="as it is, or job_queue_worker_endpoint",
+        ),
+    ] = None,
     runner_secret: Annotated[
-        str, typer.Option(metavar="NAME", help="Name in Vault of the secret.")
-    ] = "job_queue_runner_secret",  # noqa: S107 - a name
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name in Vault of the secret.",
+            show_default="as it is, or job_queue_runner_secret",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar="", help="Say what would change, and change nothing.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Stores address and secret in Vault, schedules ticks and maintenance, and runs doctor. Safe to repeat.
+    """Stores address and secret in Vault, schedules ticks and maintenance, and runs doctor.
 
+    Safe to repeat: what is not named stays as it is scheduled.
     The secret is read from JOB_QUEUE_RUNNER_SECRET, so that it stands in no list of processes.
     """
     found = settings()

@@ -67,7 +67,7 @@ class Commands(TyperGroup):
         except ConfigurationError as error:
             raise typer.Exit(report_problem(Misuse(str(error)))) from error
         except RequestRefused as error:
-            raise typer.Exit(report_problem(Problem(str(error), error.hint or ""))) from error
+            raise typer.Exit(report_problem(Problem(error.said, error.hint or ""))) from error
         except CrontickError as error:
             raise typer.Exit(report_problem(Problem(str(error)))) from error
 

@@ -34,6 +34,33 @@ begin
 end $$;
 revoke all on function public.scheduled_now() from public, anon, authenticated, service_role;
 
+-- How the ticks of that name are scheduled now; null for what cannot be told, and for all where there are none. So that
+-- connecting again, as for a new secret, keeps what somebody chose. Called by connect_worker.
+create function public.tick_as_scheduled(
+  job_name text, out schedule text, out batch_size int, out delay_ms int, out workers int, out endpoint_secret text,
+  out runner_secret text
+)
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  if to_regclass('cron.job') is null then
+    return;
+  end if;
+  select j.schedule,
+    substring(j.command from 'batch_size => ([0-9]+)')::int,
+    substring(j.command from 'delay_ms => ([0-9]+)')::int,
+    replace(substring(j.command from 'endpoint_secret => ''((?:[^'']|'''')+)'''), '''''', ''''),
+    replace(substring(j.command from 'runner_secret => ''((?:[^'']|'''')+)'''), '''''', '''')
+  into schedule, batch_size, delay_ms, endpoint_secret, runner_secret
+  from cron.job j
+  where j.jobname = job_name and j.command like '%invoke_cron_tick(%';
+  if found then
+    select 1 + count(*) into workers from cron.job j
+    where left(j.jobname, length(job_name) + 1) = job_name || '-' and substr(j.jobname, length(job_name) + 2) ~ '^[2-8]$'
+      and j.command like format('%%invoke_cron_tick(%%slot => %s,%%', substr(j.jobname, length(job_name) + 2));
+  end if;
+end $$;
+revoke all on function public.tick_as_scheduled(text) from public, anon, authenticated, service_role;
+
 -- Makes an extension if it is missing. Returns created or unchanged; raises with the statement to run by hand where the
 -- caller's way may not. Called by connect_worker.
 create function public.ensure_extension(extension_name text, in_schema text default null) returns text
@@ -123,32 +150,40 @@ from public, anon, authenticated, service_role;
 
 -- Joins a deployed worker to this project: the extensions, its address and secret in Vault, its ticks and the maintenance.
 -- Answers {"steps": [{"what", "change": created|updated|unchanged|removed, "paused"?}], "dry_run"}. Safe to repeat; a dry
--- run does it all in a subtransaction that is undone. Called by `crontick connect`. One call at a time, by an advisory lock.
+-- run does it all in a subtransaction that is undone. What is null stays as it is scheduled, and is the usual where nothing
+-- is yet: every minute, 5 jobs a batch, one worker, the secrets job_queue_worker_endpoint and job_queue_runner_secret.
+-- Called by `crontick connect`. One call at a time, by an advisory lock.
 create function public.connect_worker(
   worker_url text,
   worker_secret text,
   job_name text default 'process-flashcard-jobs',
-  schedule text default '* * * * *',
-  batch_size int default 5,
-  delay_ms int default 0,
-  workers int default 1,
-  endpoint_secret text default 'job_queue_worker_endpoint',
-  runner_secret text default 'job_queue_runner_secret',
+  schedule text default null,
+  batch_size int default null,
+  delay_ms int default null,
+  workers int default null,
+  endpoint_secret text default null,
+  runner_secret text default null,
   dry_run boolean default false
 ) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
+  now_is record;
   steps jsonb;
 begin
+  perform pg_advisory_xact_lock(hashtextextended('crontick: connect', 0));
+  select * into now_is from public.tick_as_scheduled(job_name);
+  endpoint_secret := coalesce(endpoint_secret, now_is.endpoint_secret, 'job_queue_worker_endpoint');
+  runner_secret := coalesce(runner_secret, now_is.runner_secret, 'job_queue_runner_secret');
   if length(coalesce(worker_secret, '')) < 16 then
     raise exception 'the worker''s secret has to have 16 characters at least' using errcode = '22023';
   elsif endpoint_secret = runner_secret then
     raise exception 'the address and the secret need two names in Vault' using errcode = '22023';
   end if;
-  perform pg_advisory_xact_lock(hashtextextended('crontick: connect', 0));
   begin
     steps := public.connect_worker_steps(
-      worker_url, worker_secret, job_name, schedule, batch_size, delay_ms, workers, endpoint_secret, runner_secret);
+      worker_url, worker_secret, job_name, coalesce(schedule, now_is.schedule, '* * * * *'),
+      coalesce(batch_size, now_is.batch_size, 5), coalesce(delay_ms, now_is.delay_ms, 0),
+      coalesce(workers, now_is.workers, 1), endpoint_secret, runner_secret);
     if dry_run then
       raise exception using errcode = 'CTDRY', message = 'undone';
     end if;

@@ -83,6 +83,45 @@ def test_connect_makes_what_is_missing_and_a_second_time_nothing(
     assert "batch_size => 7" in tick["command"]
 
 
+def test_connecting_again_for_a_new_secret_keeps_how_the_ticks_were_scheduled(
+    patient: Patient, shell: pytest.MonkeyPatch
+) -> None:
+    patient.project.rows(
+        "select public.schedule_cron_tick(schedule => %s, batch_size => 20, delay_ms => 5, workers => 3)",
+        NEVER,
+    )
+    before = state(patient)[0]
+    assert connect(patient).exit_code in (0, 3)
+    assert state(patient)[0] == before
+
+    assert connect(patient, "--workers", "2").exit_code in (0, 3)
+    ticks = patient.project.rows(
+        "select jobname, schedule, command from cron.job where jobname ~ '^process' order by jobname"
+    )
+    assert [row["jobname"] for row in ticks] == ["process-flashcard-jobs", "process-flashcard-jobs-2"]
+    assert {row["schedule"] for row in ticks} == {NEVER}
+    assert all("batch_size => 20, delay_ms => 5" in row["command"] for row in ticks)
+
+
+def test_an_environment_that_is_connected_again_keeps_its_own_secrets(
+    patient: Patient, shell: pytest.MonkeyPatch
+) -> None:
+    assert connect(patient, *STAGING).exit_code in (0, 3)
+    before = state(patient)
+
+    assert connect(patient, "--job-name", "staging").exit_code in (0, 3)
+    assert state(patient) == before
+
+
+def test_a_schedule_that_cron_does_not_know_is_refused_in_one_sentence(
+    patient: Patient, shell: pytest.MonkeyPatch
+) -> None:
+    done = connect(patient, "--schedule", "every minute")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: invalid schedule: every minute\n")
+    assert done.stderr.count("Use cron format") <= 1
+
+
 def test_a_dry_run_says_what_would_change_and_changes_nothing(
     patient: Patient, shell: pytest.MonkeyPatch
 ) -> None:
