@@ -148,6 +148,17 @@ def test_a_changed_secret_of_the_tick_leaves_the_old_one_open_until_its_version_
     assert "PREVIOUS" not in deployed.service()["flags"]["--set-secrets"]
 
 
+def test_a_value_before_that_is_given_counts_and_not_the_older_version(google: Google) -> None:
+    google.deploy(*RUN, "--yes")
+    google.write_env(JOB_QUEUE_RUNNER_SECRET="the new one", JOB_QUEUE_RUNNER_SECRET_PREVIOUS="another one")
+
+    google.deploy(*RUN, "--yes")
+
+    named = google.service()["flags"]["--set-secrets"]
+    assert "JOB_QUEUE_RUNNER_SECRET=crontick-job-queue-runner-secret:2" in named
+    assert "JOB_QUEUE_RUNNER_SECRET_PREVIOUS=crontick-job-queue-runner-secret-previous:1" in named
+
+
 def test_a_secret_without_a_live_version_is_asked_for(deployed: Google) -> None:
     deployed.gcloud("secrets", "versions", "disable", "1", "--secret=crontick-supabase-secret-key")
     deployed.write_env(SUPABASE_SECRET_KEY="")
