@@ -149,6 +149,7 @@ def test_a_changed_secret_of_the_tick_leaves_the_old_one_open_until_its_version_
 
 
 def test_a_value_before_that_is_given_counts_and_not_the_older_version(google: Google) -> None:
+    google.write_env(JOB_QUEUE_RUNNER_SECRET_PREVIOUS="another one")
     google.deploy(*RUN, "--yes")
     google.write_env(JOB_QUEUE_RUNNER_SECRET="the new one", JOB_QUEUE_RUNNER_SECRET_PREVIOUS="another one")
 
