@@ -42,7 +42,12 @@ def main(
         return REFUSED
     if not _work_off(plan, deployment):
         return FAILED
-    _say_what_is_next(deployment, options)
+    try:
+        _say_what_is_next(deployment, options)
+    except GcloudError as error:
+        _explain(error)
+        print("Everything is deployed; run the same command again to see where.", file=sys.stderr)
+        return FAILED
     return DONE
 
 

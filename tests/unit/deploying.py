@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from scripts.deploy.__main__ import main
-from scripts.deploy.gcloud import run_gcloud
+from scripts.deploy.gcloud import Program, run_gcloud
 from tests.fixtures import gcloud_stand_in
 
 SECRET_KEY = "sb_secret_" + "k" * 22
@@ -77,6 +77,7 @@ class Google:
         path: str | None = None,
         sleep: Callable[[float], None] = lambda _seconds: None,
         process: bool = False,
+        program: Program | None = None,
     ) -> Done:
         """What deploy.sh starts, in this process, as the stand-in unless told otherwise; nobody is at a terminal."""
         said, complained = io.StringIO(), io.StringIO()
@@ -90,17 +91,18 @@ class Google:
             patch.setenv("GCLOUD_STAND_IN", str(self.folder / "state.json"))
             patch.setattr("sys.stdin", io.StringIO(stdin))
             try:
-                code = main(arguments, sleep, run_gcloud if process else self._answer)
+                code = main(arguments, sleep, program or (run_gcloud if process else self.answer))
             except SystemExit as stopped:  # argparse
                 code = int(stopped.code or 0)
         return Done(code, said.getvalue(), complained.getvalue())
 
     def gcloud(self, *arguments: str) -> None:
         """What a person types."""
-        done = self._answer(list(arguments), "")
+        done = self.answer(list(arguments), "")
         assert done.returncode == 0, done.stderr
 
-    def _answer(self, arguments: list[str], stdin: str) -> subprocess.CompletedProcess[str]:
+    def answer(self, arguments: list[str], stdin: str) -> subprocess.CompletedProcess[str]:
+        """The stand-in in this process."""
         printed, complained = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complained):
             code = gcloud_stand_in.main(arguments, self.folder / "state.json", stdin)
