@@ -108,7 +108,11 @@ def test_a_chunked_body_above_1_mb_is_413_too(api: Api) -> None:
         "/jobs",
         input_stream=io.BytesIO(b" " * 1_100_000),
         headers={"x-job-runner-secret": SECRET},
-        environ_base={"wsgi.input_terminated": True},
+        environ_overrides={
+            "wsgi.input_terminated": True,
+            "HTTP_TRANSFER_ENCODING": "chunked",
+            "CONTENT_LENGTH": "",
+        },
     )
     assert error_of(response) == (413, "too_large", None)
 
