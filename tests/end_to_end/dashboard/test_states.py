@@ -82,9 +82,11 @@ def test_a_hidden_page_asks_nothing(visit: OpenPage, api: JobsApiStandIn) -> Non
         page.wait_for_timeout(100)
         api.asked.clear()
 
-        page.clock.run_for(60_000)
-        assert api.asked.count("GET /overview") == 0
+        page.clock.run_for(600_000)
+        under_way = 1  # a question that was asked before and is heard only now; a visible page asks 200
+        assert api.asked.count("GET /overview") <= under_way
 
+        api.asked.clear()
         page.evaluate(
             "delete document.visibilityState; document.dispatchEvent(new Event('visibilitychange'))"
         )
