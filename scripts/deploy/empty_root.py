@@ -45,7 +45,9 @@ def make_base(folder: Path) -> Path:
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix="base-", dir=folder.parent))
+    # debootstrap cannot work in a path with a space.
+    place = None if " " in str(folder.resolve()) else folder.parent
+    unfinished = Path(tempfile.mkdtemp(prefix="base-", dir=place))
     command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(unfinished)]
     _run(command, "debootstrap")
     for left in LEFT_BEHIND:
@@ -56,7 +58,7 @@ def make_base(folder: Path) -> Path:
     (unfinished / "usr/local/bin/python").symlink_to("/usr/bin/python3")
     (unfinished / "etc/resolv.conf").touch()
     unfinished.chmod(0o755)
-    unfinished.rename(folder)
+    _run(["mv", "--no-target-directory", str(unfinished), str(folder)], "mv")
     return folder
 
 

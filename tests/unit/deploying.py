@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -49,7 +50,8 @@ class Google:
     def empty(cls, folder: Path) -> Google:
         programs = folder / "bin"
         programs.mkdir()
-        script = f'#!/bin/sh\nexec {sys.executable} -I -S {gcloud_stand_in.__file__} "$@"\n'
+        program = shlex.join([sys.executable, "-I", "-S", str(gcloud_stand_in.__file__)])
+        script = f'#!/bin/sh\nexec {program} "$@"\n'
         (programs / "gcloud").write_text(script)
         (programs / "gcloud").chmod(0o755)
         (folder / "state.json").write_text(json.dumps(gcloud_stand_in.EMPTY))

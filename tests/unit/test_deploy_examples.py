@@ -88,7 +88,8 @@ def test_the_systemd_unit_is_one_to_systemd(tmp_path: Path) -> None:
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
         pytest.skip("systemd-analyze is not installed")
-    program = Path(sys.executable).with_name("crontick")
+    program = tmp_path / "crontick"
+    program.symlink_to(Path(sys.executable).with_name("crontick"))  # whose own path may hold a space
     text = UNIT.read_text().replace("/opt/crontick/.venv/bin/crontick", str(program))
     copy = tmp_path / UNIT.name
     copy.write_text(text.replace("=/opt/crontick", f"={tmp_path}"))
