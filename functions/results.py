@@ -19,7 +19,7 @@ from functions.tick_report import TickReport
 _COMPANY_SECONDS = 1.0  # a result waits this long for others
 _BATCH = 50
 _BATCH_BYTES = 4_000_000  # what Postgres applies well within a statement's 8 s
-_AGAIN_SECONDS = 2.0
+AGAIN_SECONDS = 2.0
 _NOT_ABOUT_THE_RESULTS = ("42", "PGRST")  # missing grants or functions: no other batch would pass
 
 
@@ -54,6 +54,8 @@ class Results:
         self._observer = observer
         self._pending: deque[_Finished] = deque()
         self._due: float | None = None
+        self._oldest = 0.0  # when the first of them came
+        self.again: float | None = None  # when to try again, after trouble
         self._most = self._ceiling = _BATCH
 
     def __len__(self) -> int:
@@ -72,14 +74,19 @@ class Results:
         size = len(json.dumps(result.as_json(), ensure_ascii=False).encode())
         self._pending.append(_Finished(job, result, size))
         if self._due is None:
-            self._due = self._clock.now() + _COMPANY_SECONDS
+            self._oldest = self._clock.now()
+            self._due = self._oldest + _COMPANY_SECONDS
 
     def is_due(self) -> bool:
         return self._due is not None and (self._clock.now() >= self._due or self._is_full())
 
     def postpone(self) -> None:
         """The database did not answer: keep everything and try again a little later."""
-        self._due = self._clock.now() + _AGAIN_SECONDS
+        self._due = self.again = self._clock.now() + AGAIN_SECONDS
+
+    def have_waited(self, seconds: float) -> bool:
+        """Whether there is one that could not be resolved for so long."""
+        return bool(self._pending) and self._clock.now() - self._oldest >= seconds
 
     def resolve_batch(self, time_left: TimeLeft) -> None:
         """One call, and all that it resolved is forgotten; whatever is left is still due.
@@ -96,6 +103,7 @@ class Results:
         except (QueueTooSlow, RequestRefused) as error:
             self._try_fewer(batch, error)
             return
+        self.again = None
         for one, verdict in zip(batch, verdicts, strict=True):
             self._pending.popleft()
             self._report.add(one.job, one.result, verdict)

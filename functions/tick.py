@@ -20,14 +20,14 @@ from uuid import uuid4
 from functions import log
 from functions.claims import ASK_AGAIN_SECONDS, Claims
 from functions.clock import Clock, SystemClock
-from functions.errors import CrontickError, QueueUnavailable
+from functions.errors import AnswerUnknown, CrontickError, QueueUnavailable
 from functions.heartbeat import Heartbeat
 from functions.held_jobs import HeldJobs
 from functions.job_queue import JobQueue
 from functions.log_labels import labelled
 from functions.observer import NOBODY, Observer
 from functions.queue_rows import ClaimedJob, JobResult
-from functions.results import Results
+from functions.results import AGAIN_SECONDS, Results
 from functions.room import THIS_PROCESS, Room
 from functions.runner import Attempt, Runner, Start, start_thread
 from functions.tick_options import TickOptions
@@ -196,7 +196,7 @@ class _Tick:
 
     def _seconds_to_next_event(self) -> float:
         if not self.held:
-            return 0.0
+            return max((self.results.again or 0.0) - self.clock.now(), 0.0)
         moments = [self.time.ends, self.heartbeat.due]
         moments += [attempt.context.deadline for attempt in self.held.running.values()]
         if self.results.due is not None:
@@ -228,7 +228,8 @@ class _Tick:
 
     def _resolve(self) -> None:
         """Resolves a batch when it is complete or has waited long enough; children become claimable then."""
-        if not self.results or not (self.results.is_due() or not self.held):
+        is_last_batch = not self.held and self.results.again is None
+        if not self.results or not (self.results.is_due() or is_last_batch):
             return
         if self.is_last_call:
             raise QueueUnavailable(
@@ -238,13 +239,19 @@ class _Tick:
         try:
             self.results.resolve_batch(self.time.for_one_call())
         except CrontickError as error:
-            if not self.held:
+            if not (self.held or self._may_wait_for(error)):
                 raise
             log.warning("resolve_failed", tick=self.report.tick, error=error)
             self.results.postpone()
         else:
             if not self.results:
                 self.claims.next = self.clock.now()
+
+    def _may_wait_for(self, error: CrontickError) -> bool:
+        """Whether the database may be back while what is done still is ours: better than to do it again."""
+        may_pass = isinstance(error, QueueUnavailable) and not isinstance(error, AnswerUnknown)
+        is_late = self.time.is_over(after=AGAIN_SECONDS) or self.results.have_waited(self.lease_seconds)
+        return may_pass and not is_late
 
     def _let_go(self) -> None:
         """If something raised while jobs were held: gives them back, should the database let us."""

@@ -41,9 +41,9 @@ class TickTime:
             self.ends = min(self.ends, self._clock.now() + self._shutdown_seconds)
         return self.stopping
 
-    def is_over(self) -> bool:
-        """Whether it is too late for another call of the queue."""
-        return self._clock.now() >= self._last_moment()
+    def is_over(self, *, after: float = 0.0) -> bool:
+        """Whether it is too late for another call of the queue, or will be in so many seconds."""
+        return self._clock.now() + after >= self._last_moment()
 
     def for_one_call(self) -> TimeLeft:
         """For one call of the queue: not beyond the tick, which may get shorter meanwhile."""

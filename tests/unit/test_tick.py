@@ -163,7 +163,7 @@ def test_results_that_cannot_be_sent_are_kept_while_others_run() -> None:
 
 def test_results_that_cannot_be_sent_at_the_end_are_an_error_of_the_tick() -> None:
     queue = FakeQueue([claimed(1)])
-    queue.errors["resolve"] = [DOWN]
+    queue.errors["resolve"] = [DOWN] * 100
     with pytest.raises(QueueUnavailable):
         tick(queue, doing(lambda: 1))
 

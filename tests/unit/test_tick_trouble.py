@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -204,9 +205,39 @@ def test_an_unexpected_error_ends_the_tick_but_gives_back_what_it_held(database_
         threads.attempts[0].context.seconds_left()
 
 
-def test_a_database_that_goes_down_at_the_end_is_not_asked_again_and_again() -> None:
-    queue = FakeQueue([claimed(1)])
-    queue.errors["resolve"] = [DOWN, DOWN]
+def test_what_is_done_outlasts_a_database_that_is_down_for_a_while() -> None:
+    queue, clock = FakeQueue([claimed(1)]), FakeClock()
+    queue.errors["resolve"] = [DOWN] * 8
+    assert tick(queue, doing(lambda: 1), clock=clock, budget=45).succeeded == 1
+    assert clock.now() - 1000 == pytest.approx(16, abs=1), "it asks every other second"
+
+
+@pytest.mark.parametrize(("budget", "most"), [(45, 51), (3600, 121)], ids=["its-budget", "its-lease"])
+def test_but_no_longer_than_the_tick_or_the_lease(budget: float, most: float) -> None:
+    queue, clock = FakeQueue([claimed(1)]), FakeClock()
+    queue.errors["resolve"] = [DOWN] * 1000
     with pytest.raises(QueueUnavailable):
-        tick(queue, doing(lambda: 1))
+        tick(queue, doing(lambda: 1), clock=clock, budget=budget, lease_seconds=120)
+    assert most - 5 < clock.now() - 1000 < most
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ConfigurationError("key refused"), AnswerUnknown("[]"), RequestRefused("no", sqlstate="42501")],
+    ids=repr,
+)
+def test_what_waiting_does_not_cure_ends_the_tick_at_once(error: Exception) -> None:
+    queue, clock = FakeQueue([claimed(1)]), FakeClock()
+    queue.errors["resolve"] = [error]
+    with pytest.raises(type(error)):
+        tick(queue, doing(lambda: 1), clock=clock)
     assert len(queue.resolve_calls) == 1
+
+
+def test_an_instance_that_stops_waits_for_the_database_no_longer_than_it_may() -> None:
+    queue, clock, stop = FakeQueue([claimed(1)]), FakeClock(), threading.Event()
+    queue.errors["resolve"] = [DOWN] * 1000
+    clock.at(4, stop.set)
+    with pytest.raises(QueueUnavailable):
+        tick(queue, doing(lambda: 1), clock=clock, stop=stop, budget=45, shutdown_seconds=8)
+    assert clock.now() - 1000 < 14
