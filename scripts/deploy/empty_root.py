@@ -21,11 +21,16 @@ PACKAGES = ("ca-certificates", "python3", "python3-pip", "python3-venv")
 BASE_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 # How this machine reaches package registries; an engine would be configured with the same.
 PASSED_ON = ("PIP_", "SSL_CERT_", "REQUESTS_CA_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_NO_MIRROR = "Failed getting release file"
 LEFT_BEHIND = ("var/cache/apt/archives", "var/lib/apt/lists")
 
 
 class RootError(Exception):
     """A step failed, or this machine cannot run one; the text says which and why."""
+
+
+class NoMirrorError(RootError):
+    """No mirror of Debian can be reached, so there is nothing to make a base of."""
 
 
 def why_not() -> str | None:
@@ -49,7 +54,11 @@ def make_base(folder: Path) -> Path:
     place = None if " " in str(folder.resolve()) else folder.parent
     unfinished = Path(tempfile.mkdtemp(prefix="base-", dir=place))
     command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(unfinished)]
-    _run(command, "debootstrap")
+    try:
+        _run(command, "debootstrap")
+    except RootError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise NoMirrorError(str(error)) if _NO_MIRROR in str(error) else error from None
     for left in LEFT_BEHIND:
         shutil.rmtree(unfinished / left, ignore_errors=True)
         (unfinished / left).mkdir()
