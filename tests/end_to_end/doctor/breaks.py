@@ -18,6 +18,7 @@ class Break:
     words: str  # in what it says
     mend: str | None = None  # None: the remedy is SQL, and is run
     as_admin: bool = True
+    restore: str | None = None  # what the remedy sets anew, as it was before
 
     @property
     def symptom(self) -> Symptom:

@@ -108,6 +108,7 @@ QUEUED = {
         "size limits",
         "note",
         "1024 MB",
+        restore="update storage.buckets set file_size_limit = null where id = 'ingest'",
     ),
     "no route is active": Break(
         ROUTE.format("active = false"), "storage", "routes", "broken", "every route is switched off"

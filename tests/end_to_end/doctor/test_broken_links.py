@@ -41,3 +41,5 @@ def test_a_broken_link_is_found_alone_and_its_sql_mends_it(patient: Patient, cas
     assert case.words in found[0].what
     assert found[0].remedy
     assert patient.settled(lambda found: found == []) == []
+    if case.restore:
+        patient.admin.execute(case.restore.encode())
