@@ -15,9 +15,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--leg", choices=LEGS, default="wheel", help="which Postgres the tests meet")
     parser.addoption("--state-machine-minutes", type=float, help="how long the state machine looks (45 s)")
     parser.addoption("--state-machine-seed", type=int, help="run one round of the state machine, by its seed")
-    parser.addoption(
-        "--fuzz-seconds", type=float, default=10.0, help="how long each fuzzing test looks (10 s)"
-    )
+    parser.addoption("--fuzz-seconds", type=float, default=5.0, help="how long each fuzzing test looks (5 s)")
     parser.addoption("--fuzz-seed", type=int, help="run one round of the fuzzing tests, by its seed")
 
 

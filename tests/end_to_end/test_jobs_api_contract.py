@@ -18,6 +18,8 @@ from scripts.local_supabase import LocalSupabase
 from tests.end_to_end.jobs_api import JobsApi
 from tests.end_to_end.storage_clients import storage_client
 
+pytestmark = pytest.mark.leg_debian  # the API is the same on both
+
 SEED = 5
 EXAMPLES = 15  # for each operation, on top of the systematic ones; half a minute in all
 # Every check but these: whether data that fits is accepted cannot be told from the document where

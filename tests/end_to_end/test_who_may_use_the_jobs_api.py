@@ -16,6 +16,8 @@ from scripts.local_supabase.auth_stand_in.signing import SigningKey, new_signing
 from tests.end_to_end.callers import NO_ADMIN, UNKNOWN, WELCOME, Caller, Headers, Keyring
 from tests.end_to_end.jobs_api import JobsApi
 
+pytestmark = pytest.mark.leg_debian  # who is let in is the same on both
+
 # What stands in a path, so that it is about something that is there where there can be.
 IN_PATHS = {"job_id": "{job}", "file_id": "1", "type": "analyze_file", "size": "512", "asset": "app.css"}
 # Changes that would show if they were made; every other one gets an empty object.

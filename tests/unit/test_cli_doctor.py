@@ -94,7 +94,7 @@ def test_a_setting_that_cannot_be_used_is_a_finding(
 
 @pytest.mark.parametrize(
     ("variable", "remedy"),
-    [("SUPABASE_SECRET_KEY", "in the environment or in .env"), ("SUPABASE_URL", "crontick up")],
+    [("SUPABASE_SECRET_KEY", "in the environment or in .env"), ("SUPABASE_URL", "Start one with: ")],
 )
 def test_a_setting_that_is_missing_is_a_finding_too(
     monkeypatch: pytest.MonkeyPatch, variable: str, remedy: str

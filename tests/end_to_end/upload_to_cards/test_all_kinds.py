@@ -19,6 +19,8 @@ from supabase import Client, ClientOptions, create_client
 from tests.end_to_end.upload_to_cards.project import Project, Row
 from tests.fixtures.hostile_files import good_files
 
+pytestmark = pytest.mark.leg_wheel  # decoders are the same on both
+
 ORGANISATIONS = {"north": "glacier", "south": "savanna"}  # and a word that stands in their files only
 TICKS = 10
 SAYING = "A {word} is the land that forms where a river meets the sea.\n"

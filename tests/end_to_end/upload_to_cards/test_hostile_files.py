@@ -20,6 +20,8 @@ from tests.end_to_end.upload_to_cards.watched_function import Watched, watching,
 from tests.fixtures.hostile_files import HOSTILE_FILES, HostileFile
 from tests.fixtures.hostile_files.good_files import NOTE, jpeg
 
+pytestmark = pytest.mark.leg_wheel  # decoders are the same on both
+
 HANDFUL = (
     "65500-by-65500.jpg",
     "locked.pdf",
