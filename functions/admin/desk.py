@@ -10,6 +10,7 @@ from typing import Any
 from functions import log
 from functions.admin.answers import as_bytes
 from functions.admin.identity import Doorkeeper, Operator
+from functions.admin.models import JobsQuery
 from functions.admin.snapshot import Shared
 from functions.operator_rows import HistoryHours, Operation
 from functions.operators_queue import OperatorsQueue
@@ -18,6 +19,7 @@ from functions.registry import Registry
 from functions.settings import Settings, load_settings
 from functions.supabase_client import SupabaseClient
 
+_LIST_SECONDS = 1.0  # open pages ask every three
 _PATIENCE_SECONDS = 6.0  # people wait for these answers, and so do proxies with limits of their own
 
 
@@ -39,6 +41,7 @@ class Desk:
         self.tables = QueueTables(self.client, patience_seconds=_PATIENCE_SECONDS)
         self.doorkeeper = Doorkeeper(settings)
         self.overviews: Shared[HistoryHours, Overview] = Shared(self._overview)
+        self.lists: Shared[JobsQuery, bytes] = Shared(self._list, shortest=_LIST_SECONDS)
 
     @cached_property
     def registry(self) -> Registry:
@@ -54,12 +57,18 @@ class Desk:
         log.info("operator_action", actor=operator.actor, action=action, dry_run=dry_run, job_id=job_id)
         if not dry_run:
             self.overviews.forget()
+            self.lists.forget()
         return answer
 
     def close(self) -> None:
         """Closes the connections."""
         self.client.close()
         self.doorkeeper.close()
+
+    def _list(self, query: JobsQuery) -> bytes:
+        assert query.action != "stats"  # which is another table
+        page = self.queue.list_jobs(query.action, query.filter(), page_size=query.limit, cursor=query.cursor)
+        return as_bytes(page)
 
     def _overview(self, hours: HistoryHours) -> Overview:
         facts = self.queue.overview(hours).model_dump(mode="json")

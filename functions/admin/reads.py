@@ -45,7 +45,7 @@ def overview(call: Call, *, query: OverviewQuery) -> object:
 def jobs(call: Call, *, query: JobsQuery) -> object:
     if query.action == "stats":
         return {"stats": call.desk.tables.job_stats()}
-    return call.desk.queue.list_jobs(query.action, query.filter(), page_size=query.limit, cursor=query.cursor)
+    return call.desk.lists.get(query)
 
 
 def job(call: Call, *, job_id: int) -> object:

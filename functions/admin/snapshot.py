@@ -17,6 +17,7 @@ Value = TypeVar("Value")
 _SHORTEST_SECONDS = 2.0
 _TIMES_ITS_COST = 20  # so that readers, however many, take at most a twentieth of one connection
 _PATIENCE_SECONDS = 8.0
+_MOST_KEPT = 100  # beyond it, what is no longer fresh goes
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class _Kept(Generic[Value]):
 class Shared(Generic[Key, Value]):
     """Answers from what was loaded last, for as long as that is fresh; one thread loads, the others wait for it.
 
-    Fresh is what is younger than 2 s, or than 20 times the time that loading it took. An error reaches those
-    who waited for it and is not kept.
+    Fresh is what is younger than `shortest` seconds, or than 20 times the time that loading it took. An error
+    reaches those who waited for it and is not kept.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class Shared(Generic[Key, Value]):
         *,
         now: Callable[[], float] = time.monotonic,
         patience: float = _PATIENCE_SECONDS,
+        shortest: float = _SHORTEST_SECONDS,
     ) -> None:
         self._load = load
+        self._shortest = shortest
         self._now = now
         self._patience = patience
         self._lock = threading.Lock()
@@ -83,9 +86,11 @@ class Shared(Generic[Key, Value]):
             flight.set_exception(error)
             return
         ended = self._now()
-        lifetime = max(_SHORTEST_SECONDS, _TIMES_ITS_COST * (ended - started))
+        lifetime = max(self._shortest, _TIMES_ITS_COST * (ended - started))
         with self._lock:
             if self._land(key, flight):
+                if len(self._kept) >= _MOST_KEPT:
+                    self._kept = {key: one for key, one in self._kept.items() if ended < one.until}
                 self._kept[key] = _Kept(value, ended + lifetime)
         flight.set_result(value)
 
